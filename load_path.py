@@ -1,0 +1,143 @@
+"""Read path.json: the folders that the steps share and the switches of the ablations.
+
+Run as a script it prints every key, its value as the steps will see it, and whether the folder exists.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+import orjson
+
+from mma4ctr import cli
+from mma4ctr.tables import DATASETS, PROTOCOLS, USER_REDUCTIONS
+
+DEFAULT_FILE = Path(__file__).resolve().parent / "path.json"
+DEFAULT_MINIMUM = MappingProxyType({"wechat": 100, "tiktok": 4000})  # raw rows of a user that is kept
+
+
+@dataclasses.dataclass(frozen=True)
+class Paths:
+    """The contents of one path.json, checked and resolved.
+
+    The folders are absolute. Keys that path.json leaves out have the defaults below, so that a file with
+    the published keys alone still loads. `dataset_path`, `feed_embedding` and `temp_path` are published keys
+    that no step needs any more: they are accepted and nothing is written there.
+    """
+
+    file: Path
+    parent_folder: Path = Path("data")
+    dataset_path: Path = Path("dataset")
+    wechat_dataset_path: Path = Path("dataset/wechat")
+    tiktok_dataset_path: Path = Path("dataset/TikTok2019ICME/track1")
+    graph_path: Path = Path("bipartite_graph")
+    modal_path: Path = Path("multi_modal")
+    matrix_path: Path = Path("matrix")
+    feed_embedding: Path = Path("multi_modal/feed_embeddings")
+    torch_model_path: Path = Path("torch_model")
+    user_embedding_path: Path = Path("user_all_embeddings")
+    saved_path: Path = Path("saved")
+    temp_path: Path = Path("temp")
+    protocol: str = "published"
+    user_embedding_length: int = 21
+    user_reduction: str = "pca"
+    min_interactions: Mapping[str, int] = dataclasses.field(default_factory=lambda: DEFAULT_MINIMUM)
+    click_threshold: float = 0.5
+    seed: int = 0
+
+    def raw_folder(self, dataset: str) -> Path:
+        """Return the folder of the raw logs of `dataset`."""
+        return getattr(self, f"{dataset}_dataset_path")
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_minimum_table(value: object) -> bool:
+    return isinstance(value, dict) and set(value) <= set(DATASETS) and all(map(_is_whole, value.values()))
+
+
+# For each switch: what it must be, in words, and the check. Every other key is a folder.
+SWITCHES: dict[str, tuple[str, Callable[[object], bool]]] = {
+    "protocol": (f"one of {', '.join(PROTOCOLS)}", lambda value: value in PROTOCOLS),
+    "user_embedding_length": ("a whole number, 0 or more", _is_whole),
+    "user_reduction": (f"one of {', '.join(USER_REDUCTIONS)}", lambda value: value in USER_REDUCTIONS),
+    "min_interactions": (f"an object of whole numbers with the keys {', '.join(DATASETS)}", _is_minimum_table),
+    "click_threshold": (
+        "a number above 0, at most 1",
+        lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= 1,
+    ),
+    "seed": ("a whole number, 0 or more", _is_whole),
+}
+KEYS = tuple(field.name for field in dataclasses.fields(Paths) if field.name != "file")
+FOLDERS = tuple(key for key in KEYS if key not in SWITCHES)
+
+
+def _read_json(file: Path) -> dict[str, object]:
+    try:
+        content = orjson.loads(file.read_bytes())
+    except OSError as error:
+        raise cli.UserError(f"{file}: cannot be read ({error.strerror}); give an existing file to --paths") from None
+    except orjson.JSONDecodeError as error:
+        raise cli.UserError(f"{file}:{error.lineno}: not valid JSON ({error.msg}); mend the line") from None
+    if not isinstance(content, dict):
+        raise cli.UserError(f"{file}: found a JSON {type(content).__name__}, expected an object of keys and values")
+    return content
+
+
+def _check(file: Path, key: str, value: object) -> None:
+    expected, is_valid = SWITCHES.get(key, ("a folder, as text", lambda v: isinstance(v, str) and v != ""))
+    if key not in KEYS:
+        raise cli.UserError(f"{file}: unknown key {key!r}; the keys are {', '.join(KEYS)}")
+    if not is_valid(value):
+        raise cli.UserError(f"{file}: {key} is {value!r}, expected {expected}")
+
+
+def load_path(file: str | Path | None = None) -> Paths:
+    """Read `file` (by default the path.json beside this module) into one frozen object.
+
+    Parameters
+    ----------
+    file : str or Path, optional
+        A path.json. `parent_folder` is relative to the folder of the file, every other folder to
+        `parent_folder`; absolute folders stay as they are.
+
+    Returns
+    -------
+    Paths
+
+    Raises
+    ------
+    mma4ctr.cli.UserError
+        If the file cannot be read, is not a JSON object, has an unknown key or a value of a wrong type.
+    """
+    file = Path(file) if file is not None else DEFAULT_FILE
+    content = _read_json(file)
+    for key, value in content.items():
+        _check(file, key, value)
+    defaults = {field.name: field.default for field in dataclasses.fields(Paths)}
+    values = {key: content.get(key, defaults[key]) for key in KEYS if key != "min_interactions"}
+    values["min_interactions"] = MappingProxyType({**DEFAULT_MINIMUM, **content.get("min_interactions", {})})
+    parent = file.resolve().parent / values["parent_folder"]
+    folders = {key: (parent / values[key]).resolve() for key in FOLDERS if key != "parent_folder"}
+    return Paths(file=file, **{**values, **folders, "parent_folder": parent.resolve()})
+
+
+@cli.step
+def main(argv: Sequence[str] | None = None) -> None:
+    """Print the keys of a path.json as the steps will see them."""
+    parser = cli.parser(__doc__)
+    cli.add_paths_argument(parser)
+    paths = load_path(parser.parse_args(argv).paths)
+    for key in KEYS:
+        value = getattr(paths, key)
+        note = "" if key not in FOLDERS else " (exists)" if value.is_dir() else " (not there yet)"
+        print(f"{key:24}{dict(value) if key == 'min_interactions' else value}{note}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""Step 6: train the MLP on one feature (or each of a group) of one task, and test it.
+
+Reads   bipartite_graph/, user_all_embeddings/, matrix/
+Writes  saved/<run>/: config, per-epoch history, metrics, predictions, hidden layer and weights of a run
+        saved/results.csv: one line for each run, label-rate predictors included
+        torch_model/<run>/: the state that an interrupted run goes on from
+The last line on stdout is  AUC=0.1234 LogLoss=0.1234 protocol=clean run=<id>
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import functools
+import math
+import time
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from load_path import Paths, load_path
+from mma4ctr import artifacts, cli, inputs, metrics, model, records, runs, training
+from mma4ctr.tables import FEATURES, MODAL_SELECT, PROTOCOLS, TASKS, features_of, hidden_widths
+from mma4ctr.training import Schedule, Trainer
+
+
+def truth(text: str) -> bool:
+    """Read the True or False of ``--lr_change``."""
+    if text not in ("True", "False"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither True nor False")
+    return text == "True"
+
+
+def at_least_1(text: str) -> int:
+    """Read a whole number that must be 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def positive(text: str) -> float:
+    """Read a finite number above 0."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return number
+
+
+def seed(text: str) -> int:
+    """Read a seed: a whole number of 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    return int(text)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this step; the defaults are the published settings."""
+    made = cli.parser(__doc__)
+    cli.add_paths_argument(made)
+    made.add_argument("--dataset", choices=TASKS, default="wechat", help="the task (default: wechat)")
+    made.add_argument("--modal_select", choices=MODAL_SELECT, help="a group of features, trained one after another")
+    made.add_argument("--feature", metavar="NAME", help=f"one feature: {', '.join(FEATURES)} (default: vat_concat)")
+    made.add_argument("--epochs", type=at_least_1, default=30)
+    made.add_argument("--learning_rate", type=positive, default=0.001)
+    made.add_argument("--batch_size", type=at_least_1, default=8192)
+    made.add_argument("--lr_change", type=truth, default=True, help="halve the rate every 5 epochs: True or False")
+    made.add_argument("--no_interruption", action="store_true", help="keep epochs whose validation AUC is <= 0.5")
+    made.add_argument("--patience", type=at_least_1, help="stop after so many epochs without a better validation AUC")
+    made.add_argument("--loss", choices=model.LOSSES, default="batch_softmax")
+    made.add_argument("--seed", type=seed, default=0, help="of the first weights and the order of batches")
+    made.add_argument("--eval_every", type=at_least_1, metavar="N", help="test after every N epochs as well")
+    made.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto")
+    cli.add_protocol_argument(made, PROTOCOLS)
+    return made
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device to run on; ``auto`` takes the GPU where there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise cli.UserError("--device cuda: PyTorch finds no CUDA device; give --device cpu or auto")
+    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run before it is run: everything that decides its result."""
+
+    paths: Paths
+    task: str
+    feature: str
+    protocol: str
+    schedule: Schedule
+    eval_every: int | None
+    device: torch.device
+
+    @functools.cached_property
+    def built_on(self) -> dict[str, str]:
+        """The identities of the artefacts."""
+        return runs.built_on(self.paths, self.task, self.feature, self.protocol)
+
+    @functools.cached_property
+    def config(self) -> dict[str, object]:
+        """The configuration, whose hash is the run's id."""
+        return {
+            "task": self.task, "feature": self.feature, "protocol": self.protocol,
+            "reduction": self.paths.user_reduction, "user_embedding_length": self.paths.user_embedding_length,
+            "split_seed": self.paths.seed, **dataclasses.asdict(self.schedule), "eval_every": self.eval_every,
+            "device": self.device.type, "built_on": self.built_on,
+        }  # fmt: skip
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return records.identity(self.config)
+
+
+def keep_evaluations(run: Run, test: inputs.Batches, labels: np.ndarray):
+    """Return what to do after an epoch: test it if ``--eval_every`` asks, and keep its predictions."""
+
+    def after_epoch(mlp: model.MLP, entry: dict[str, float]) -> None:
+        if run.eval_every and entry["epoch"] % run.eval_every == 0:
+            predicted = training.probabilities_of(mlp, test)
+            runs.save_array(runs.folder_of(run.paths, run.id), f"predictions_{entry['epoch']}", predicted)
+            entry |= {"test_auc": metrics.auc(labels, predicted), "test_logloss": metrics.logloss(labels, predicted)}
+
+    return after_epoch
+
+
+def test_model(run: Run, mlp: model.MLP, test: inputs.Batches, test_rows: np.ndarray) -> dict[str, object]:
+    """Score the test rows, keep predictions, hidden layer and weights, and return the figures."""
+    folder = runs.folder_of(run.paths, run.id)
+    started = time.perf_counter()
+    predicted = training.probabilities_of(mlp, test)
+    tested = {"auc": metrics.auc(test_rows[:, 2], predicted), "logloss": metrics.logloss(test_rows[:, 2], predicted)}
+    seconds = time.perf_counter() - started
+    runs.save_array(folder, "predictions", predicted)
+    runs.save_array(folder, "test_rows", test_rows)
+    runs.save_array(folder, "hidden", training.hidden_of(mlp, test))
+    with artifacts.replacing(folder / "weights.pt") as temporary:
+        torch.save(mlp.state_dict(), temporary)
+    figures = metrics.evaluate(test_rows[:, 0], test_rows[:, 2], predicted, run.schedule.seed)
+    return {**figures, **tested, "test_seconds": seconds}
+
+
+def train_and_test(run: Run) -> None:
+    """Train, test and leave the run's folder; its metrics, written last, mark it as finished."""
+    paths, folder = run.paths, runs.folder_of(run.paths, run.id)
+    factors = inputs.load_factors(paths, run.task, run.feature, run.protocol)
+    hidden_widths(factors.in_features)  # refuse a width without a row in the table before anything is written
+    runs.save_config(folder, run.config)
+    parts = inputs.batches_of_parts(factors, run.protocol, run.device)
+    test_rows = factors.rows[factors.parts["test"]]
+    trainer = Trainer(factors.in_features, parts, run.schedule, runs.checkpoint_of(paths, run.id))
+    mlp = trainer.run(keep_evaluations(run, parts["test"], test_rows[:, 2]))
+    tested = test_model(run, mlp, parts["test"], test_rows)
+    progress = trainer.progress
+    artifacts.write_json(folder / "history.json", progress.history)
+    rates = runs.rates_config(run.task, run.feature, run.protocol, paths.seed, run.built_on)
+    runs.save_label_rates(paths, rates, factors, len(factors.items))
+    summary = {
+        **{key: value for key, value in run.config.items() if key != "built_on"}, "run": run.id,
+        "in_features": factors.in_features, "parameters": model.number_of_parameters(mlp), **tested,
+        "interruptions": progress.interruptions, "epochs_run": len(progress.history),
+        "best_epoch": progress.best_epoch + 1, "train_seconds": progress.train_seconds,
+        "rows": {name: len(places) for name, places in factors.parts.items()},
+    }  # fmt: skip
+    runs.save_metrics(folder, summary)
+
+
+def report(run: Run, *, finished_before: bool) -> None:
+    """Print what a finished run found; the last line is for programs."""
+    found = runs.read_metrics(run.paths, run.id)
+    again = " (finished before; not repeated)" if finished_before else ""
+    print(f"mlp.py {run.task} {run.feature} {run.protocol}{again}")
+    print("  rows: " + ", ".join(f"{number:,} {name}" for name, number in found["rows"].items()))
+    print(f"  {found['in_features']} inputs, {found['parameters']:,} parameters, {found['epochs_run']} epochs in "
+          f"{found['train_seconds']:.1f} s, {found['interruptions']} interruptions")  # fmt: skip
+    gauc = "none" if found["gauc"] is None else f"{found['gauc']:.4f}"
+    print(f"  AUC 95 % interval {found['auc_low']:.4f} to {found['auc_high']:.4f} over test users, GAUC {gauc}, "
+          f"{found['test_positives']:,} test positives")  # fmt: skip
+    print(f"AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f} protocol={run.protocol} run={run.id}", flush=True)
+
+
+@cli.step
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run step 6."""
+    args = parser().parse_args(argv)
+    paths = load_path(args.paths)
+    schedule = Schedule(
+        epochs=args.epochs, learning_rate=args.learning_rate, batch_size=args.batch_size, loss=args.loss,
+        seed=args.seed, lr_change=args.lr_change, interruption=not args.no_interruption, patience=args.patience,
+    )  # fmt: skip
+    default = None if args.modal_select else "vat_concat"
+    for feature in features_of(args.feature or default, args.modal_select):
+        protocol, device = args.protocol or paths.protocol, device_of(args.device)
+        run = Run(paths, args.dataset, feature, protocol, schedule, args.eval_every, device)
+        finished_before = runs.is_finished(paths, run.id)
+        if not finished_before:
+            train_and_test(run)
+        runs.rebuild_results(paths)
+        report(run, finished_before=finished_before)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+"""What every script's command line has in common: one-line errors, progress bars, closing lines."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+T = TypeVar("T")
+
+
+class UserError(Exception):
+    """An error that the user can cause and mend; its text is the one line that the user reads.
+
+    The text names the file, line or key, what was found, what was expected and what to do.
+    """
+
+
+def step(main: Callable[[Sequence[str] | None], object]) -> Callable[[Sequence[str] | None], object]:
+    """Wrap a script's ``main(argv=None)``: a `UserError` ends it in one line and exit status 2."""
+
+    @functools.wraps(main)
+    def wrapped(argv: Sequence[str] | None = None) -> object:
+        try:
+            return main(argv)
+        except UserError as error:
+            print(f"error: {error}", file=sys.stderr)
+            raise SystemExit(2) from None
+
+    return wrapped
+
+
+def parser(description: str) -> argparse.ArgumentParser:
+    """Return an argument parser that shows `description` as it is written and takes no abbreviations."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+    )
+
+
+def add_paths_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--paths``, which every step takes."""
+    parser.add_argument("--paths", metavar="FILE", help="settings file; default: the path.json beside the scripts")
+
+
+def step_parser(description: str, datasets: Sequence[str]) -> argparse.ArgumentParser:
+    """Return the parser of a step that works through data sets: ``--paths``, ``--dataset`` and ``--force``."""
+    made = parser(description)
+    add_paths_argument(made)
+    made.add_argument("--dataset", nargs="+", choices=datasets, default=list(datasets), help="default: all of them")
+    made.add_argument("--force", action="store_true", help="build again even where nothing has changed")
+    return made
+
+
+def add_protocol_argument(parser: argparse.ArgumentParser, protocols: Sequence[str]) -> None:
+    """Add ``--protocol``, which overrides the key of path.json."""
+    parser.add_argument("--protocol", choices=protocols, help="default: protocol of path.json")
+
+
+def progress() -> Progress:
+    """Return a rich progress bar for files, on stderr, silent when that is not a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, disable=not console.is_terminal, transient=True)
+
+
+def track(things: Sequence[T]) -> Iterator[T]:
+    """Yield `things` one after another under a progress bar."""
+    with progress() as bar:
+        task = bar.add_task("", total=len(things))
+        for thing in things:
+            bar.update(task, description=getattr(thing, "name", str(thing)))
+            yield thing
+            bar.advance(task)

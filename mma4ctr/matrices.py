@@ -1,0 +1,79 @@
+"""What steps 4 and 5 share: what they build on, the list of what a feature joins, and the published dense layout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from load_path import Paths
+from mma4ctr import artifacts, cli, inputs, records, rows
+from mma4ctr.tables import FEATURES, TASKS
+
+ROWS_AT_ONCE = 65_536
+
+
+def reference(name: str, **keys: str) -> dict[str, object]:
+    """Return how the list of joins names an artefact."""
+    return {"name": name, "keys": keys}
+
+
+def save_joins(
+    paths: Paths, dataset: str, feature: str, items: dict[str, object], tables: Sequence[dict[str, object]]
+) -> Path:
+    """Write which item list a feature goes by and which tables it joins side by side."""
+    content = {"items": items, "tables": list(tables)}
+    return artifacts.save_json(paths, inputs.joins_name(feature), content, dataset=dataset, feature=feature)
+
+
+def write_dense(paths: Paths, task: str, feature: str, protocol: str) -> Path:
+    """Write the published layout of one feature of one task.
+
+    The file is a (rows, 1 + columns + 1) float64 matrix of user id, unscaled item features and click, over the rows
+    that the feature covers, in the order of the task. It is written piece by piece.
+    """
+    dataset = TASKS[task].dataset
+    name = "single_dense" if FEATURES[feature].fusion == "single" else "fused_dense"
+    user_ids = artifacts.load(paths, "users", dataset=dataset)[:, 0]
+    item_ids = artifacts.load(paths, "items", dataset=dataset)
+    task_rows = artifacts.load(paths, "rows", task=task, protocol=protocol)
+    ids, items = inputs.load_items(paths, dataset, feature)
+    place = rows.places_in(ids, item_ids)[task_rows[:, 1]]
+    task_rows, place = task_rows[place >= 0], place[place >= 0]
+    file = artifacts.path(paths, name, task=task, feature=feature, protocol=protocol)
+    with artifacts.replacing(file) as temporary:
+        shape = (len(task_rows), items.shape[1] + 2)
+        dense = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float64, shape=shape)
+        for start in range(0, len(task_rows), ROWS_AT_ONCE):
+            part = slice(start, start + ROWS_AT_ONCE)
+            dense[part, 0] = user_ids[task_rows[part, 0]]
+            dense[part, 1:-1] = items[place[part]]
+            dense[part, -1] = task_rows[part, 2]
+        dense.flush()
+        del dense
+    return file
+
+
+def write_all_dense(paths: Paths, dataset: str, features: Sequence[str], protocol: str) -> None:
+    """Write the published layout of `features` for each task of a data set, and print what was written."""
+    for task in (name for name, row in TASKS.items() if row.dataset == dataset):
+        for feature in cli.track(features):
+            file = write_dense(paths, task, feature, protocol)
+            print(f"  dense: {file} ({file.stat().st_size / 1e6:,.1f} MB)")
+
+
+def ancestors_of(paths: Paths, dataset: str) -> list[records.Record]:
+    """Return the checked records that the matrices build on."""
+    return [records.require(paths, "preprocess_multimodal.py", dataset)]
+
+
+def parser(description: str, datasets: Sequence[str], protocols: Sequence[str]):
+    """Return the parser of steps 4 and 5."""
+    made = cli.step_parser(description, datasets)
+    cli.add_protocol_argument(made, protocols)
+    made.add_argument(
+        "--dense", action="store_true",
+        help="also write the published layout [user id | features | click], float64, for the rows of the protocol",
+    )  # fmt: skip
+    return made

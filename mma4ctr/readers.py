@@ -1,0 +1,12 @@
+"""The reader of each data set's raw logs: a new data set is one new module and one row here.
+
+A reader has the constants ``KEY`` (its key in path.json), ``LABELS``, ``ACTIONS`` (what the statistics count) and
+``NEEDS_KEPT_ITEMS``, and the functions ``interaction_files``, ``scan_interactions``, ``explain_interactions``,
+``feature_files`` and ``read_modalities``, as in `mma4ctr.tiktok`.
+"""
+
+from __future__ import annotations
+
+from mma4ctr import tiktok, wechat
+
+READERS = {"wechat": wechat, "tiktok": tiktok}

@@ -1,0 +1,211 @@
+"""The records that keep artefacts of different settings from being mixed.
+
+Every step leaves one small JSON record for each thing it builds: the settings it used, its raw inputs (size and
+time), and the identities of the records it built on. A later step compares all of that with path.json, with the raw
+files and with the records as they are now, and refuses in one line that says which script to rerun.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from load_path import Paths
+from mma4ctr import artifacts
+from mma4ctr.cli import UserError
+from mma4ctr.tables import MODALITIES, PROTOCOLS
+
+# Which keys of path.json each step's result depends on and does not carry in its file names.
+SETTINGS = {
+    ("preprocess_inter.py", "wechat"): ("min_interactions", "click_threshold"),
+    ("preprocess_inter.py", "tiktok"): ("min_interactions",),
+    ("preprocess_multimodal.py", "wechat"): ("seed",),  # the song and singer embeddings
+}
+# The folder in which a step's records lie.
+FOLDERS = {
+    "preprocess_inter.py": "graph_path",
+    "preprocess_multimodal.py": "modal_path",
+    "get_user_embedding.py": "user_embedding_path",
+    "cross_matrix.py": "matrix_path",
+    "gen_matrix.py": "matrix_path",
+}
+
+
+def identity(content: object) -> str:
+    """Return a 12-digit hash of any JSON-like content."""
+    return hashlib.blake2b(orjson.dumps(content, option=orjson.OPT_SORT_KEYS), digest_size=6).hexdigest()
+
+
+def settings_of(paths: Paths, script: str, dataset: str) -> dict[str, object]:
+    """Return the settings of path.json that `script` depends on for `dataset`."""
+    values = {key: getattr(paths, key) for key in SETTINGS.get((script, dataset), ())}
+    return {key: value[dataset] if isinstance(value, Mapping) else value for key, value in values.items()}
+
+
+def stamp(file: Path) -> list[int]:
+    """Return size in bytes and modification time in nanoseconds, by which a raw file is recognised."""
+    status = file.stat()
+    return [status.st_size, status.st_mtime_ns]
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
+    """What one step built: `variant` tells apart the things that a step builds for one data set."""
+
+    script: str
+    dataset: str
+    variant: str
+    settings: dict[str, object]
+    raw: dict[str, list[int]]  # name of a raw file -> size in bytes, modification time in nanoseconds
+    built_on: dict[str, str]  # record file name -> identity
+    counts: dict[str, object] = dataclasses.field(default_factory=dict)
+    outputs: list[str] = dataclasses.field(default_factory=list)  # relative to parent_folder
+
+    @property
+    def id(self) -> str:
+        """The identity: equal for equal settings, raw inputs and ancestors."""
+        return identity([self.script, self.dataset, self.variant, self.settings, self.raw, self.built_on])
+
+    @property
+    def command(self) -> str:
+        """The command that builds it again."""
+        return command(self.script, self.dataset, self.variant)
+
+
+def command(script: str, dataset: str, variant: str = "") -> str:
+    """Return the command that builds something; a variant names its protocol."""
+    protocol = next((f" --protocol {name}" for name in PROTOCOLS if f"_{name}_" in variant), "")
+    return f"python {script} --dataset {dataset}{protocol}"
+
+
+def file_of(paths: Paths, script: str, dataset: str, variant: str = "") -> Path:
+    """Return where the record of `script` for `dataset` (and `variant`) lies."""
+    name = "_".join(filter(None, (script.removesuffix(".py"), dataset, variant)))
+    return getattr(paths, FOLDERS[script]) / "records" / f"{name}.json"
+
+
+def _read(file: Path, script: str) -> Record:
+    content = artifacts.read_json(file, script)
+    try:
+        return Record(**content)
+    except TypeError:
+        raise UserError(f"{file}: not a record of this version; rerun python {script} --force") from None
+
+
+def require(paths: Paths, script: str, dataset: str, variant: str = "") -> Record:
+    """Return the record of an earlier step after checking that it still holds.
+
+    Raises
+    ------
+    UserError
+        If the step has not run, ran with other settings, or read raw files or built on records that have changed.
+    """
+    file = file_of(paths, script, dataset, variant)
+    if not file.exists():
+        raise UserError(f"{file}: missing, {script} has not run; run {command(script, dataset, variant)} first")
+    record = _read(file, script)
+    for key, now in settings_of(paths, script, dataset).items():
+        if record.settings.get(key) != now:
+            raise UserError(
+                f"{file}: built with {key} {record.settings.get(key)}, {paths.file} says {now}; rerun {record.command}"
+            )
+    for name, then in record.raw.items():
+        raw = paths.raw_folder(dataset) / name
+        # Raw logs may be put away once they have been read, but not exchanged.
+        if raw.exists() and stamp(raw) != then:
+            raise UserError(f"{raw}: has changed since {script} read it; rerun {record.command}")
+    for name, then in record.built_on.items():
+        ancestor = _require_by_name(paths, name)
+        if ancestor.id != then:
+            raise UserError(f"{file}: built on an earlier result of {ancestor.script}; rerun {record.command}")
+    return record
+
+
+def _require_by_name(paths: Paths, name: str) -> Record:
+    script, dataset, variant = name.split("|")
+    return require(paths, script, dataset, variant)
+
+
+class Build:
+    """One thing that a step is about to build, beside the record of what stands there now."""
+
+    def __init__(
+        self,
+        paths: Paths,
+        script: str,
+        dataset: str,
+        variant: str = "",
+        *,
+        raw: Sequence[Path] = (),
+        built_on: Sequence[Record] = (),
+    ) -> None:
+        self.parent_folder = paths.parent_folder
+        self.file = file_of(paths, script, dataset, variant)
+        self.record = Record(
+            script,
+            dataset,
+            variant,
+            settings_of(paths, script, dataset),
+            raw={file.name: stamp(file) for file in raw},
+            built_on={f"{r.script}|{r.dataset}|{r.variant}": r.id for r in built_on},
+        )
+
+    def is_current(self) -> bool:
+        """Tell whether the same thing was already built and all of its files are there."""
+        if not self.file.exists():
+            return False
+        try:
+            standing = _read(self.file, self.record.script)
+        except UserError:
+            return False
+        return standing.id == self.record.id and all((self.parent_folder / file).exists() for file in standing.outputs)
+
+    def standing(self) -> Record:
+        """Return the record that stands there now."""
+        return _read(self.file, self.record.script)
+
+    def discard(self) -> None:
+        """Take the old record away before its files change, so that an interrupted step is seen as one."""
+        self.file.unlink(missing_ok=True)
+
+    def commit(self, counts: dict[str, object], outputs: Sequence[Path]) -> Record:
+        """Leave the record once every file is written."""
+        relative = [os.path.relpath(file, self.parent_folder) for file in outputs]
+        record = dataclasses.replace(self.record, counts=counts, outputs=relative)
+        artifacts.write_json(self.file, dataclasses.asdict(record))
+        return record
+
+
+def rebuild(build: Build, write: Callable[[], tuple[list[Path], dict]], *, force: bool) -> Record:
+    """Build something unless it is current, leave its record, and print the counts.
+
+    Parameters
+    ----------
+    build : Build
+    write : callable
+        Writes the files and returns them with the counts to print.
+    force : bool
+        Build even what is current.
+    """
+    name = " ".join(filter(None, (build.record.script, build.record.dataset, build.record.variant)))
+    if build.is_current() and not force:
+        record, note = build.standing(), " (up to date: nothing done; --force builds it again)"
+    else:
+        build.discard()
+        files, counts = write()
+        record, note = build.commit(counts, files), ""
+    print(f"{name}{note}")
+    for key, value in record.counts.items():
+        text = ", ".join(f"{v:,} {k}" for k, v in value.items()) if isinstance(value, dict) else value
+        print(f"  {key}: {text:,}" if isinstance(text, int) else f"  {key}: {text}")
+    return record
+
+
+def modalities_of(record: Record) -> list[str]:
+    """Return the modalities that a record of preprocess_multimodal.py says the data set has."""
+    return [modality for modality in MODALITIES if isinstance(record.counts.get(modality), dict)]

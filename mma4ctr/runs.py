@@ -1,0 +1,144 @@
+"""One run, one folder: what was run, on what, and all that came out; and the table of all runs."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import scipy
+import sklearn
+import torch
+
+import mma4ctr
+from load_path import Paths
+from mma4ctr import artifacts, label_rates, metrics, records
+from mma4ctr.cli import UserError
+from mma4ctr.inputs import Factors
+from mma4ctr.tables import FEATURES, TASKS
+
+COLUMNS = (
+    *("run", "task", "feature", "protocol", "reduction", "loss", "epochs", "batch_size", "learning_rate", "seed"),
+    *("in_features", "parameters", "auc", "auc_low", "auc_high", "gauc", "average_precision", "logloss"),
+    *("test_positives", "interruptions", "train_seconds", "test_seconds"),
+)
+METRICS = "metrics.json"
+
+
+def built_on(paths: Paths, task: str, feature: str, protocol: str) -> dict[str, str]:
+    """Return the identities of the records that a run of `feature` builds on, checking each of them.
+
+    Raises
+    ------
+    UserError
+        If an earlier step has not run, or ran with other settings or inputs.
+    """
+    dataset = TASKS[task].dataset
+    there = records.modalities_of(records.require(paths, "preprocess_multimodal.py", dataset))
+    for modality in FEATURES[feature].modalities:
+        if modality not in there:
+            raise UserError(
+                f"{feature} needs the {modality} modality, for which {dataset} has no feature files; put them into "
+                f"{paths.raw_folder(dataset)} and rerun python preprocess_multimodal.py, or choose another feature"
+            )
+    matrix_step = "gen_matrix.py" if FEATURES[feature].fusion == "single" else "cross_matrix.py"
+    wanted = [("preprocess_inter.py", ""), (matrix_step, "")]
+    if paths.user_embedding_length > 0:
+        wanted.append(("get_user_embedding.py", embedding_variant(paths, task, protocol)))
+    return {f"{script} {variant}".strip(): records.require(paths, script, dataset, variant).id
+            for script, variant in wanted}  # fmt: skip
+
+
+def embedding_variant(paths: Paths, task: str, protocol: str) -> str:
+    """Return the variant under which the user embeddings of `task` are recorded."""
+    return f"{task}_{protocol}_{paths.user_reduction}_{paths.user_embedding_length}"
+
+
+def folder_of(paths: Paths, run: str) -> Path:
+    """Return the folder of a run."""
+    return paths.saved_path / run
+
+
+def checkpoint_of(paths: Paths, run: str) -> Path:
+    """Return where a run keeps the state that it can go on from."""
+    return paths.torch_model_path / run / "checkpoint.pt"
+
+
+def is_finished(paths: Paths, run: str) -> bool:
+    """Tell whether a run has ended; its metrics are written last."""
+    return (folder_of(paths, run) / METRICS).exists()
+
+
+def save_array(folder: Path, name: str, array: np.ndarray) -> None:
+    """Write an array into a run's folder, whole or not at all."""
+    with artifacts.replacing(folder / f"{name}.npy") as temporary, open(temporary, "wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what computed a run."""
+    libraries = {library.__name__: library.__version__ for library in (mma4ctr, np, scipy, sklearn, pl, torch)}
+    return {"python": platform.python_version(), "machine": platform.machine(), **libraries}
+
+
+def save_config(folder: Path, config: dict[str, object]) -> None:
+    """Write what a run is about to do."""
+    artifacts.write_json(folder / "config.json", {**config, "versions": versions()})
+
+
+def read_metrics(paths: Paths, run: str) -> dict:
+    """Return the metrics of a finished run."""
+    return artifacts.read_json(folder_of(paths, run) / METRICS, "mlp.py")
+
+
+def save_metrics(folder: Path, content: dict[str, object]) -> None:
+    """Write the metrics of a run; this marks it as finished."""
+    # JSON has no nan: a figure that does not exist (GAUC without a user of both classes) is null.
+    clean = {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in content.items()}
+    artifacts.write_json(folder / METRICS, clean)
+
+
+def all_metrics(paths: Paths) -> Iterable[dict]:
+    """Return the metrics of every finished run, sorted by run."""
+    files = sorted(paths.saved_path.glob(f"*/{METRICS}"))
+    return [artifacts.read_json(file, "mlp.py") for file in files]
+
+
+def rebuild_results(paths: Paths) -> Path:
+    """Write results.csv anew from the run folders, one line for each run, sorted by run; return the file."""
+    lines = [{column: metrics.get(column) for column in COLUMNS} for metrics in all_metrics(paths)]
+    frame = pl.DataFrame(lines, schema=list(COLUMNS), infer_schema_length=None)
+    file = paths.saved_path / "results.csv"
+    with artifacts.replacing(file) as temporary:
+        frame.write_csv(temporary)
+    return file
+
+
+def rates_config(task: str, feature: str, protocol: str, seed: int, ancestors: dict[str, str]) -> dict[str, object]:
+    """Return what identifies the label-rate predictors on the rows that `feature` covers."""
+    covered = feature if FEATURES[feature].fusion == "single" else "fused"
+    # User embeddings play no part, so that every length and reduction shares these rows.
+    used = {name: record for name, record in ancestors.items() if not name.startswith("get_user_embedding.py")}
+    return {"task": task, "rows": covered, "protocol": protocol, "split_seed": seed, "built_on": used}
+
+
+def save_label_rates(paths: Paths, config: dict[str, object], factors: Factors, items: int) -> None:
+    """Evaluate the three label-rate predictors on the rows of a run, each as a run of its own, once."""
+    training, test = (factors.rows[factors.parts[name]] for name in ("training", "test"))
+    missing = [n for n in label_rates.NAMES if not is_finished(paths, records.identity({**config, "feature": n}))]
+    if not missing:
+        return
+    predicted = label_rates.predictors(training, test, len(factors.users), items)
+    for name in missing:
+        own = {**config, "feature": name}
+        run = records.identity(own)
+        suffix = "" if config["rows"] == "fused" else f"@{config['rows']}"
+        figures = metrics.evaluate(test[:, 0], test[:, 2], predicted[name], int(config["split_seed"]))
+        save_config(folder_of(paths, run), own)
+        save_array(folder_of(paths, run), "predictions", predicted[name])
+        save_metrics(
+            folder_of(paths, run),
+            {"run": run, "task": config["task"], "feature": name + suffix, "protocol": config["protocol"], **figures},
+        )

@@ -1,0 +1,153 @@
+"""Step 1: turn the raw logs into the labelled rows of each task.
+
+Reads   the interactions of the raw logs (wechat: user_action.csv; tiktok: final_track1_train.txt or track 2's)
+Writes  bipartite_graph/: users with their device, items, the rows of each task under both protocols,
+        statistics/ of the unfiltered log, recbole/ interaction files
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import polars as pl
+
+from load_path import Paths, load_path
+from mma4ctr import artifacts, cli, raw_files, records, rows
+from mma4ctr.readers import READERS
+from mma4ctr.tables import DATASETS, PROTOCOLS, TASKS
+
+SCRIPT = Path(__file__).name
+
+
+def count(reader: ModuleType, folder: Path, scan: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
+    """Count the unfiltered log in one streamed pass.
+
+    Returns
+    -------
+    users, items, totals : polars.DataFrame
+        Rows of each user (user, len), of each item (item, len), and one row of totals: rows, positives of each action
+        and, as ``nulls``, how many numbers are missing.
+    """
+    totals = scan.select(
+        pl.len().alias("rows"),
+        pl.col(reader.ACTIONS).sum(),
+        nulls=pl.sum_horizontal(pl.all().null_count()),
+    )
+    frames = [scan.group_by("user").len(), scan.group_by("item").len(), totals]
+    users, items, totals = raw_files.collect(frames, lambda: reader.explain_interactions(folder), folder)
+    if totals["nulls"][0]:
+        reader.explain_interactions(folder)
+    return users, items, totals
+
+
+def histogram(counts: pl.Series) -> np.ndarray:
+    """Return (distinct counts, 2) int64: each count and how many users or items have it, sorted."""
+    return np.column_stack(np.unique(counts.to_numpy(), return_counts=True)).astype(np.int64)
+
+
+def keep(paths: Paths, dataset: str, scan: pl.LazyFrame, counts: pl.DataFrame) -> pl.DataFrame:
+    """Return the interactions of users with enough raw rows, sorted by user, time and place in the file."""
+    least = paths.min_interactions[dataset]
+    kept = counts.filter(pl.col("len") >= least).select("user")
+    if kept.is_empty():
+        most = counts["len"].max() or 0
+        raise cli.UserError(
+            f"{paths.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
+            "that no user is left; lower it"
+        )
+    frame = scan.filter(pl.col("user").is_in(kept["user"].implode())).collect(engine="streaming")
+    return frame.sort("user", "time", maintain_order=True)
+
+
+def main_devices(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return each user's most frequent device, ties to the smallest: columns user, device, sorted by user."""
+    counted = frame.group_by("user", "device").len().sort("user", "len", "device", descending=[False, True, False])
+    return counted.unique("user", keep="first", maintain_order=True).select("user", "device")
+
+
+def write_recbole(file: Path, users: np.ndarray, items: np.ndarray, columns: dict[str, np.ndarray]) -> Path:
+    """Write a RecBole interaction file; the timestamp is the place in the sorted rows.
+
+    RecBole keeps timestamps as float32, which tells neither seconds near 5.3e10 apart nor rows without a time.
+    """
+    frame = pl.DataFrame({
+        "user_id:token": users, "item_id:token": items, **columns, "timestamp:float": np.arange(len(users)),
+    })  # fmt: skip
+    with artifacts.replacing(file) as temporary:
+        frame.write_csv(temporary, separator="\t")
+    return file
+
+
+def write_task(paths: Paths, task: str, frame: pl.DataFrame, users: np.ndarray, items: np.ndarray) -> dict:
+    """Write the rows of one task under both protocols and its RecBole file; return the files and counts."""
+    files, counts = [], {}
+    for protocol in PROTOCOLS:
+        task_rows = rows.task_rows(frame, TASKS[task].label, protocol)
+        files.append(artifacts.save(paths, "rows", task_rows, task=task, protocol=protocol))
+        counts[f"{task} {protocol}"] = {"rows": len(task_rows), "clicks": int(task_rows[:, 2].sum())}
+    click = {"label:float": task_rows[:, 2]}  # of the clean rows, which baselines and MMa4CTR are compared on
+    ids = users[task_rows[:, 0]], items[task_rows[:, 1]]
+    files.append(write_recbole(artifacts.path(paths, "task_inter", task=task), *ids, click))
+    return {"files": files, "counts": counts}
+
+
+def write(paths: Paths, dataset: str) -> tuple[list[Path], dict]:
+    """Build every artefact of one data set; return the files and the counts."""
+    reader, folder = READERS[dataset], paths.raw_folder(dataset)
+    scan = reader.scan_interactions(folder, paths.click_threshold)
+    user_counts, item_counts, totals = count(reader, folder, scan)
+    if totals["rows"][0] == 0:
+        raise cli.UserError(f"{reader.interaction_files(folder)[0]}: has no rows after its header; download it again")
+    frame = keep(paths, dataset, scan, user_counts)
+    device = main_devices(frame)
+    users, items = device["user"].to_numpy(), np.unique(frame["item"].to_numpy())
+    by_id = frame.with_columns(
+        user=pl.Series(np.searchsorted(users, frame["user"].to_numpy())),
+        item=pl.Series(np.searchsorted(items, frame["item"].to_numpy())),
+    )
+    files = [
+        artifacts.save(paths, "users", device.cast(pl.Int64).to_numpy(), dataset=dataset),
+        artifacts.save(paths, "items", items, dataset=dataset),
+        artifacts.save(paths, "user_lengths", histogram(user_counts["len"]), dataset=dataset),
+        artifacts.save(paths, "item_popularities", histogram(item_counts["len"]), dataset=dataset),
+        artifacts.save_json(paths, "actions", totals.drop("nulls").row(0, named=True), dataset=dataset),
+        write_recbole(
+            artifacts.path(paths, "watched_inter", dataset=dataset), frame["user"].to_numpy(),
+            frame["item"].to_numpy(), {},
+        ),
+    ]  # fmt: skip
+    counts = {
+        "raw": {"rows": totals["rows"][0], "users": len(user_counts), "items": len(item_counts)},
+        "kept": {"rows": len(frame), "users": len(users), "items": len(items)},
+    }
+    for task in (name for name, row in TASKS.items() if row.dataset == dataset):
+        written = write_task(paths, task, by_id, users, items)
+        files += written["files"]
+        counts |= written["counts"]
+    return files, counts
+
+
+def plan(paths: Paths, dataset: str) -> records.Build:
+    """Return what this step is about to build, after checking that the raw files are there."""
+    reader, folder = READERS[dataset], paths.raw_folder(dataset)
+    raw = reader.interaction_files(folder)
+    for file in raw:
+        raw_files.require_file(file, reader.KEY)
+    return records.Build(paths, SCRIPT, dataset, raw=raw)
+
+
+@cli.step
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run step 1 for the chosen data sets."""
+    parser = cli.step_parser(__doc__, DATASETS)
+    args = parser.parse_args(argv)
+    paths = load_path(args.paths)
+    for dataset in args.dataset:
+        records.rebuild(plan(paths, dataset), lambda dataset=dataset: write(paths, dataset), force=args.force)
+
+
+if __name__ == "__main__":
+    main()

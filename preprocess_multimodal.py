@@ -1,0 +1,73 @@
+"""Step 2: turn the raw features into one float32 matrix for each modality of the items.
+
+Reads   the feature files of the raw logs (wechat: feed_info.csv; tiktok: the video, audio and title files),
+        bipartite_graph/ (for tiktok, the items of kept users: lines of other items are not parsed)
+Writes  multi_modal/: for each modality the item ids and their matrix
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from load_path import Paths, load_path
+from mma4ctr import artifacts, cli, records, reduction
+from mma4ctr.features import RawModality
+from mma4ctr.readers import READERS
+from mma4ctr.tables import DATASETS, MODALITIES
+
+SCRIPT = Path(__file__).name
+
+
+def reduced(raw: RawModality) -> np.ndarray:
+    """Return the matrix (items, columns) float32 of a modality: each block reduced as it asks, side by side."""
+    blocks = (
+        block.matrix if block.components is None else reduction.reduce_to(block.matrix, block.components)
+        for block in raw.blocks
+    )
+    return np.hstack([np.asarray(block, dtype=np.float32) for block in blocks])
+
+
+def write(paths: Paths, dataset: str) -> tuple[list[Path], dict]:
+    """Build the modalities of one data set; return the files and the counts."""
+    reader = READERS[dataset]
+    kept = artifacts.load(paths, "items", dataset=dataset) if reader.NEEDS_KEPT_ITEMS else np.zeros(0, np.int64)
+    files, counts = [], {}
+    for raw in reader.read_modalities(paths.raw_folder(dataset), kept, paths.seed, cli.track):
+        if len(raw.items) == 0:
+            continue
+        matrix = reduced(raw)
+        keys = {"dataset": dataset, "modality": raw.modality}
+        files.append(artifacts.save(paths, "modality_items", raw.items, **keys))
+        files.append(artifacts.save(paths, "modality", matrix, **keys))
+        counts[raw.modality] = {"items": len(matrix), "columns": matrix.shape[1]}
+    for modality in MODALITIES:
+        if modality not in counts:
+            counts[modality] = "no feature lines: every step that does not need it goes on without it"
+    if not files:
+        raise cli.UserError(f"{paths.raw_folder(dataset)}: no item has any feature; put the feature files there")
+    return files, counts
+
+
+def plan(paths: Paths, dataset: str) -> records.Build:
+    """Return what this step is about to build, after checking what it builds on."""
+    reader, folder = READERS[dataset], paths.raw_folder(dataset)
+    raw = dict.fromkeys(file for parts in reader.feature_files(folder).values() for file in parts)
+    built_on = [records.require(paths, "preprocess_inter.py", dataset)] if reader.NEEDS_KEPT_ITEMS else []
+    return records.Build(paths, SCRIPT, dataset, raw=list(raw), built_on=built_on)
+
+
+@cli.step
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run step 2 for the chosen data sets."""
+    parser = cli.step_parser(__doc__, DATASETS)
+    args = parser.parse_args(argv)
+    paths = load_path(args.paths)
+    for dataset in args.dataset:
+        records.rebuild(plan(paths, dataset), lambda dataset=dataset: write(paths, dataset), force=args.force)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,61 @@
+"""What several test modules share: the tiny sample, built once by the scripts themselves."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+import cross_matrix
+import gen_matrix
+import get_user_embedding
+import preprocess_inter
+import preprocess_multimodal
+import sample_data
+from load_path import Paths, load_path
+
+torch.set_num_threads(1)  # the suite runs in one process for each core
+
+
+def run_steps(file: Path, *, dense: bool = False) -> Paths:
+    """Run steps 1 to 5 on the raw logs of a path.json, for both data sets and both protocols."""
+    to = ["--paths", str(file)]
+    preprocess_inter.main(to)
+    preprocess_multimodal.main(to)
+    for protocol in ("published", "clean"):
+        get_user_embedding.main([*to, "--protocol", protocol])
+        for step in (cross_matrix, gen_matrix):
+            step.main([*to, "--protocol", protocol, *(["--dense"] if dense else [])])
+    return load_path(file)
+
+
+@pytest.fixture(scope="session")
+def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the raw files of the tiny sample; treat it as read-only."""
+    folder = tmp_path_factory.mktemp("tiny_raw")
+    sample_data.main(["--scale", "tiny", "--out", str(folder)])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory, tiny_raw: Path) -> Paths:
+    """The tiny sample after steps 1 to 5, dense files included; treat it as read-only."""
+    return run_steps(paths_file(tmp_path_factory.mktemp("tiny"), tiny_raw), dense=True)
+
+
+def paths_file(folder: Path, raw: Path, **changes: object) -> Path:
+    """Write a path.json into `folder` that reads the raw logs of the sample `raw` and writes under `folder`."""
+    content = json.loads((raw / "path.json").read_text())
+    for key in ("wechat_dataset_path", "tiktok_dataset_path"):
+        content[key] = str(raw / content[key])
+    file = folder / "path.json"
+    file.write_text(json.dumps({**content, **changes}))
+    return file
+
+
+def with_changes(paths: Paths, **changes: object) -> Paths:
+    """Return `paths` with some of its values changed."""
+    return dataclasses.replace(paths, **changes)
