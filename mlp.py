@@ -160,13 +160,14 @@ def train_and_test(run: Run) -> None:
     progress = trainer.progress
     artifacts.write_json(folder / "history.json", progress.history)
     rates = runs.rates_config(run.task, run.feature, run.protocol, paths.seed, run.built_on)
-    runs.save_label_rates(paths, rates, factors, len(factors.items))
+    label_rates = runs.save_label_rates(paths, rates, factors, len(factors.items))
     summary = {
         **{key: value for key, value in run.config.items() if key != "built_on"}, "run": run.id,
         "in_features": factors.in_features, "parameters": model.number_of_parameters(mlp), **tested,
         "interruptions": progress.interruptions, "epochs_run": len(progress.history),
         "best_epoch": progress.best_epoch + 1, "train_seconds": progress.train_seconds,
         "rows": {name: len(places) for name, places in factors.parts.items()},
+        "label_rates": label_rates,
     }  # fmt: skip
     runs.save_metrics(folder, summary)
 
@@ -186,8 +187,8 @@ def report(run: Run, *, finished_before: bool) -> None:
 
 
 @cli.step
-def main(argv: Sequence[str] | None = None) -> None:
-    """Run step 6."""
+def main(argv: Sequence[str] | None = None) -> list[str]:
+    """Run step 6 and return the ids of its runs."""
     args = parser().parse_args(argv)
     paths = load_path(args.paths)
     schedule = Schedule(
@@ -195,6 +196,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         seed=args.seed, lr_change=args.lr_change, interruption=not args.no_interruption, patience=args.patience,
     )  # fmt: skip
     default = None if args.modal_select else "vat_concat"
+    done = []
     for feature in features_of(args.feature or default, args.modal_select):
         protocol, device = args.protocol or paths.protocol, device_of(args.device)
         run = Run(paths, args.dataset, feature, protocol, schedule, args.eval_every, device)
@@ -203,6 +205,8 @@ def main(argv: Sequence[str] | None = None) -> None:
             train_and_test(run)
         runs.rebuild_results(paths)
         report(run, finished_before=finished_before)
+        done.append(run.id)
+    return done
 
 
 if __name__ == "__main__":

@@ -124,21 +124,26 @@ def rates_config(task: str, feature: str, protocol: str, seed: int, ancestors: d
     return {"task": task, "rows": covered, "protocol": protocol, "split_seed": seed, "built_on": used}
 
 
-def save_label_rates(paths: Paths, config: dict[str, object], factors: Factors, items: int) -> None:
-    """Evaluate the three label-rate predictors on the rows of a run, each as a run of its own, once."""
+def save_label_rates(paths: Paths, config: dict[str, object], factors: Factors, items: int) -> dict[str, str]:
+    """Evaluate the three label-rate predictors on the rows of a run, each as a run of its own, once.
+
+    Returns
+    -------
+    dict of str to str
+        The run of each predictor.
+    """
     training, test = (factors.rows[factors.parts[name]] for name in ("training", "test"))
-    missing = [n for n in label_rates.NAMES if not is_finished(paths, records.identity({**config, "feature": n}))]
-    if not missing:
-        return
+    own = {name: {**config, "feature": name} for name in label_rates.NAMES}
+    found = {name: records.identity(content) for name, content in own.items()}
+    if all(is_finished(paths, run) for run in found.values()):
+        return found
     predicted = label_rates.predictors(training, test, len(factors.users), items)
-    for name in missing:
-        own = {**config, "feature": name}
-        run = records.identity(own)
-        suffix = "" if config["rows"] == "fused" else f"@{config['rows']}"
+    suffix = "" if config["rows"] == "fused" else f"@{config['rows']}"
+    for name, run in found.items():
+        folder = folder_of(paths, run)
         figures = metrics.evaluate(test[:, 0], test[:, 2], predicted[name], int(config["split_seed"]))
-        save_config(folder_of(paths, run), own)
-        save_array(folder_of(paths, run), "predictions", predicted[name])
-        save_metrics(
-            folder_of(paths, run),
-            {"run": run, "task": config["task"], "feature": name + suffix, "protocol": config["protocol"], **figures},
-        )
+        identified = {"run": run, "task": config["task"], "feature": name + suffix, "protocol": config["protocol"]}
+        save_config(folder, own[name])
+        save_array(folder, "predictions", predicted[name])
+        save_metrics(folder, {**identified, **figures})
+    return found

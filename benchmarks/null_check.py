@@ -1,0 +1,120 @@
+"""The null check: labels that depend on nothing must score 0.5 under the clean protocol, and do not under the published.
+
+For each seed a sample with `--signal none` is written (users all alike, about 60 rows each) and vat_concat is trained for
+every task under both protocols. SE = sqrt((n1 + n0 + 1) / (12 n1 n0)) is the standard error of the AUC of scores that
+know nothing of the labels (Mann and Whitney), n1 and n0 being the clicks and the other rows of the test part.
+
+clean      |AUC - 0.5| <= 4 SE in every run and <= 4 SE / sqrt(runs) in the mean of a task
+published  AUC >= 0.5 + 5 SE, and within 0.05 of what the user's click rate over all rows, test rows included, scores:
+           the user embedding carries the labels that it is tested on
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import math
+import sys
+from pathlib import Path
+
+import measure
+import numpy as np
+
+sys.path.insert(0, str(measure.ROOT))
+
+import cross_matrix
+import get_user_embedding
+import mlp
+import preprocess_inter
+import preprocess_multimodal
+import sample_data
+from load_path import Paths, load_path
+from mma4ctr import artifacts, metrics, runs
+from mma4ctr.tables import PROTOCOLS, TASKS
+
+TRAINING = ("--feature", "vat_concat", "--epochs", "20", "--batch_size", "1024")
+
+
+def standard_error(positives: int, negatives: int) -> float:
+    """Return the standard error of the AUC of scores that are independent of the labels."""
+    return math.sqrt((positives + negatives + 1) / (12 * positives * negatives))
+
+
+def prepare(out: Path, seed: int) -> Path:
+    """Write the sample of one seed, run steps 1 to 4 on it, and return its path.json."""
+    folder = out / f"null_{seed}"
+    sample_data.main(["--scale", "tiny", "--signal", "none", "--seed", str(seed), "--out", str(folder)])
+    to = ["--paths", str(folder / "path.json")]
+    for step in (preprocess_inter, preprocess_multimodal, cross_matrix):
+        step.main(to)
+    for protocol in PROTOCOLS:
+        get_user_embedding.main([*to, "--protocol", protocol])
+    return folder / "path.json"
+
+
+def all_rows_rate_auc(paths: Paths, task: str, test: np.ndarray) -> float:
+    """Return the AUC on the test rows of the user's click rate over all rows, test rows included."""
+    task_rows = artifacts.load(paths, "rows", task=task, protocol="published")
+    clicks = np.bincount(task_rows[:, 0], weights=task_rows[:, 2])
+    rate = clicks / np.maximum(np.bincount(task_rows[:, 0]), 1)
+    return metrics.auc(test[:, 2], rate[test[:, 0]])
+
+
+def check(file: Path, task: str, protocol: str, seed: int) -> dict[str, float]:
+    """Train and test one task and return the figures of the check."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        (run,) = mlp.main(
+            ["--paths", str(file), "--dataset", task, "--protocol", protocol, "--seed", str(seed), *TRAINING]
+        )
+    paths = load_path(file)
+    test = np.load(runs.folder_of(paths, run) / "test_rows.npy", allow_pickle=False)
+    positives = int(test[:, 2].sum())
+    found = {
+        "auc": runs.read_metrics(paths, run)["auc"],
+        "n1": positives,
+        "se": standard_error(positives, len(test) - positives),
+    }
+    found["rate"] = all_rows_rate_auc(paths, task, test) if protocol == "published" else 0.5
+    if protocol == "clean":
+        found["right"] = abs(found["auc"] - 0.5) <= 4 * found["se"]
+    else:
+        found["right"] = found["auc"] >= 0.5 + 5 * found["se"] and abs(found["auc"] - found["rate"]) <= 0.05
+    return found
+
+
+def mean_is_right(found: list[dict[str, float]]) -> bool:
+    """Tell whether the mean AUC of the clean runs of a task is within 4 SE / sqrt(runs) of 0.5."""
+    off = abs(np.mean([run["auc"] for run in found]) - 0.5)
+    return bool(off <= 4 * np.mean([run["se"] for run in found]) / math.sqrt(len(found)))
+
+
+def main() -> None:
+    """Run the check and exit with status 1 where it fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=measure.ROOT / "sample")
+    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5, from 0)")
+    args = parser.parse_args()
+    right = True
+    with contextlib.redirect_stdout(io.StringIO()):
+        files = [prepare(args.out.resolve(), seed) for seed in range(args.seeds)]
+    print(
+        f"{'task':15}{'protocol':11}{'seed':>5}{'n1':>7}{'SE':>8}{'AUC':>8}{'(AUC-0.5)/SE':>14}{'rate, all rows':>16}"
+    )
+    for task in TASKS:
+        for protocol in PROTOCOLS:
+            found = [check(file, task, protocol, seed) for seed, file in enumerate(files)]
+            for seed, run in enumerate(found):
+                off = (run["auc"] - 0.5) / run["se"]
+                rate = f"{run['rate']:.4f}" if protocol == "published" else ""
+                print(f"{task:15}{protocol:11}{seed:5}{run['n1']:7}{run['se']:8.4f}{run['auc']:8.4f}{off:14.1f}{rate:>16}"
+                      f"{'' if run['right'] else '   WRONG'}", flush=True)  # fmt: skip
+            mean = mean_is_right(found) if protocol == "clean" else True
+            right = right and mean and all(run["right"] for run in found)
+            average = np.mean([run["auc"] for run in found])
+            print(f"{task:15}{protocol:11} mean{average:23.4f}{'' if mean else '   WRONG'}")
+    sys.exit(0 if right else 1)
+
+
+if __name__ == "__main__":
+    main()
