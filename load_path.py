@@ -5,6 +5,7 @@ Run as a script it prints every key, its value as the steps will see it, and whe
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from mma4ctr import cli
 from mma4ctr.tables import DATASETS, PROTOCOLS, USER_REDUCTIONS
 
 DEFAULT_FILE = Path(__file__).resolve().parent / "path.json"
+LONGEST_USER_EMBEDDING = 499  # no wider input has a row in the table of hidden widths
 DEFAULT_MINIMUM = MappingProxyType({"wechat": 100, "tiktok": 4000})  # raw rows of a user that is kept
 
 
@@ -57,6 +59,10 @@ def _is_whole(value: object) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_folder(value: object) -> bool:
+    return isinstance(value, str) and value != "" and "\0" not in value
+
+
 def _is_minimum_table(value: object) -> bool:
     return isinstance(value, dict) and set(value) <= set(DATASETS) and all(map(_is_whole, value.values()))
 
@@ -64,7 +70,10 @@ def _is_minimum_table(value: object) -> bool:
 # For each switch: what it must be, in words, and the check. Every other key is a folder.
 SWITCHES: dict[str, tuple[str, Callable[[object], bool]]] = {
     "protocol": (f"one of {', '.join(PROTOCOLS)}", lambda value: value in PROTOCOLS),
-    "user_embedding_length": ("a whole number, 0 or more", _is_whole),
+    "user_embedding_length": (
+        f"a whole number from 0 to {LONGEST_USER_EMBEDDING}",
+        lambda value: _is_whole(value) and value <= LONGEST_USER_EMBEDDING,
+    ),
     "user_reduction": (f"one of {', '.join(USER_REDUCTIONS)}", lambda value: value in USER_REDUCTIONS),
     "min_interactions": (f"an object of whole numbers with the keys {', '.join(DATASETS)}", _is_minimum_table),
     "click_threshold": (
@@ -79,22 +88,27 @@ FOLDERS = tuple(key for key in KEYS if key not in SWITCHES)
 
 def _read_json(file: Path) -> dict[str, object]:
     try:
-        content = orjson.loads(file.read_bytes())
+        content = orjson.loads(file.read_bytes().removeprefix(codecs.BOM_UTF8))
     except OSError as error:
         raise cli.UserError(f"{file}: cannot be read ({error.strerror}); give an existing file to --paths") from None
     except orjson.JSONDecodeError as error:
         raise cli.UserError(f"{file}:{error.lineno}: not valid JSON ({error.msg}); mend the line") from None
     if not isinstance(content, dict):
-        raise cli.UserError(f"{file}: found a JSON {type(content).__name__}, expected an object of keys and values")
+        raise cli.UserError(
+            f"{file}: found {content!r:.60}, expected an object of keys and values; write it like the path.json that "
+            "stands beside the scripts"
+        )
     return content
 
 
 def _check(file: Path, key: str, value: object) -> None:
-    expected, is_valid = SWITCHES.get(key, ("a folder, as text", lambda v: isinstance(v, str) and v != ""))
+    expected, is_valid = SWITCHES.get(key, ("a folder, as text", _is_folder))
     if key not in KEYS:
-        raise cli.UserError(f"{file}: unknown key {key!r}; the keys are {', '.join(KEYS)}")
+        raise cli.UserError(
+            f"{file}: unknown key {key!r:.60}, expected one of {', '.join(KEYS)}; correct or remove the key"
+        )
     if not is_valid(value):
-        raise cli.UserError(f"{file}: {key} is {value!r}, expected {expected}")
+        raise cli.UserError(f"{file}: {key} is {value!r:.60}, expected {expected}; correct the value")
 
 
 def load_path(file: str | Path | None = None) -> Paths:
@@ -122,6 +136,7 @@ def load_path(file: str | Path | None = None) -> Paths:
     defaults = {field.name: field.default for field in dataclasses.fields(Paths)}
     values = {key: content.get(key, defaults[key]) for key in KEYS if key != "min_interactions"}
     values["min_interactions"] = MappingProxyType({**DEFAULT_MINIMUM, **content.get("min_interactions", {})})
+    values["click_threshold"] = float(values["click_threshold"])  # 1 and 1.0 are one setting
     parent = file.resolve().parent / values["parent_folder"]
     folders = {key: (parent / values[key]).resolve() for key in FOLDERS if key != "parent_folder"}
     return Paths(file=file, **{**values, **folders, "parent_folder": parent.resolve()})

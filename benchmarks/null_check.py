@@ -1,6 +1,6 @@
-"""The null check: labels that depend on nothing must score 0.5 under the clean protocol, and do not under the published.
+"""The null check: labels that depend on nothing score 0.5 under the clean protocol and more under the published one.
 
-For each seed a sample with `--signal none` is written (users all alike, about 60 rows each) and vat_concat is trained for
+For each seed a sample with `--signal none` is written (users all alike, about 60 rows each), and vat_concat trained for
 every task under both protocols. SE = sqrt((n1 + n0 + 1) / (12 n1 n0)) is the standard error of the AUC of scores that
 know nothing of the labels (Mann and Whitney), n1 and n0 being the clicks and the other rows of the test part.
 

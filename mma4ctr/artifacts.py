@@ -10,14 +10,16 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
+import tokenize
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import orjson
 
-from load_path import Paths
+from load_path import DEFAULT_FILE, Paths
 from mma4ctr.cli import UserError
+from mma4ctr.tables import TASKS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,6 +97,21 @@ READS = {
 }
 
 
+def command(paths: Paths, script: str, dataset: str, protocol: str = "") -> str:
+    """Return the command that runs `script` on the same path.json."""
+    options = {"--paths": paths.file if paths.file.resolve() != DEFAULT_FILE else "", "--dataset": dataset}
+    options["--protocol"] = protocol
+    return f"python {script}" + "".join(f" {name} {value}" for name, value in options.items() if value)
+
+
+def _command_of(paths: Paths, name: str, keys: Mapping[str, object]) -> str:
+    """Return the command that builds the artefact `name` again."""
+    writer = ARTIFACTS[name].writer
+    dataset = keys["dataset"] if "dataset" in keys else TASKS[keys["task"]].dataset
+    protocol = keys.get("protocol", "") if writer == "get_user_embedding.py" else ""
+    return command(paths, writer, dataset, protocol)
+
+
 def path(paths: Paths, name: str, **keys: object) -> Path:
     """Return where the artefact `name` lies for these keys (dataset, task, modality, ...)."""
     artifact = ARTIFACTS[name]
@@ -113,22 +130,22 @@ def replacing(file: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
-def _check(artifact: Artifact, array: np.ndarray, file: Path) -> None:
+def _check(artifact: Artifact, array: np.ndarray, file: Path, remedy: str) -> None:
     right_shape = array.ndim == len(artifact.shape) and all(
         want in (None, have) for want, have in zip(artifact.shape, array.shape, strict=True)
     )
     if not right_shape or array.dtype != np.dtype(artifact.dtype):
-        wanted = tuple("any" if length is None else length for length in artifact.shape)
+        wanted = ", ".join("any" if length is None else str(length) for length in artifact.shape)
         raise UserError(
-            f"{file}: found {array.dtype} {array.shape}, expected {artifact.dtype} {wanted}; "
-            f"rerun python {artifact.writer}"
+            f"{file}: found {array.dtype} of shape {array.shape}, expected {artifact.dtype} of shape ({wanted}); "
+            f"{remedy}"
         )
 
 
 def save(paths: Paths, name: str, array: np.ndarray, **keys: object) -> Path:
     """Write `array` as the artefact `name`, whole or not at all, after checking its shape and dtype."""
     file = path(paths, name, **keys)
-    _check(ARTIFACTS[name], array, file)
+    _check(ARTIFACTS[name], array, file, "this is a mistake in the script that writes it")
     with replacing(file) as temporary, open(temporary, "wb") as stream:
         np.save(stream, array, allow_pickle=False)
     return file
@@ -142,14 +159,16 @@ def load(paths: Paths, name: str, **keys: object) -> np.ndarray:
     UserError
         If it is missing, damaged, or not of the declared shape and dtype.
     """
-    file = path(paths, name, **keys)
+    file, again = path(paths, name, **keys), _command_of(paths, name, keys)
     try:
-        array = np.load(file, allow_pickle=False)
+        with open(file, "rb") as stream:
+            array = np.lib.format.read_array(stream, allow_pickle=False)
     except FileNotFoundError:
-        raise UserError(f"{file}: missing; run python {ARTIFACTS[name].writer} first") from None
-    except (ValueError, EOFError, OSError) as error:
-        raise UserError(f"{file}: not a whole .npy file ({error}); rerun python {ARTIFACTS[name].writer}") from None
-    _check(ARTIFACTS[name], array, file)
+        raise UserError(f"{file}: missing; run {again} first") from None
+    except (ValueError, EOFError, OSError, MemoryError, SyntaxError, tokenize.TokenError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{file}: not a whole .npy file ({reason:.80}); rerun {again} --force") from None
+    _check(ARTIFACTS[name], array, file, f"rerun {again} --force")
     return array
 
 
@@ -161,8 +180,8 @@ def save_json(paths: Paths, name: str, content: object, **keys: object) -> Path:
 
 
 def load_json(paths: Paths, name: str, **keys: object) -> dict:
-    """Read the JSON artefact `name`; raise `UserError` if it is missing or damaged."""
-    return read_json(path(paths, name, **keys), ARTIFACTS[name].writer)
+    """Read the JSON artefact `name`, an object; raise `UserError` if it is missing or damaged."""
+    return read_object(path(paths, name, **keys), f"{_command_of(paths, name, keys)} --force")
 
 
 def write_json(file: Path, content: object) -> None:
@@ -171,11 +190,19 @@ def write_json(file: Path, content: object) -> None:
         temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
 
 
-def read_json(file: Path, writer: str) -> dict:
-    """Read a JSON file that the script `writer` wrote; raise `UserError` if it is missing or damaged."""
+def read_json(file: Path, remedy: str) -> dict | list:
+    """Read a JSON file; raise `UserError` if it is missing or damaged. `remedy` is the command that writes it again."""
     try:
         return orjson.loads(file.read_bytes())
     except FileNotFoundError:
-        raise UserError(f"{file}: missing; run python {writer} first") from None
+        raise UserError(f"{file}: missing; run {remedy.removesuffix(' --force')} first") from None
     except (orjson.JSONDecodeError, OSError) as error:
-        raise UserError(f"{file}: cannot be read ({error}); rerun python {writer}") from None
+        raise UserError(f"{file}: cannot be read ({error}); rerun {remedy}") from None
+
+
+def read_object(file: Path, remedy: str) -> dict:
+    """Read a JSON file that holds an object; raise `UserError` if it is missing or damaged."""
+    content = read_json(file, remedy)
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: found {content!r:.60}, expected a JSON object; rerun {remedy}")
+    return content

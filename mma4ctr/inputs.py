@@ -8,6 +8,7 @@ users and items that occur in it.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -95,59 +96,75 @@ def load_factors(paths: Paths, task: str, feature: str, protocol: str) -> Factor
     return Factors(load_users(paths, task, feature, protocol, users), items, task_rows, parts)
 
 
-def column_range(factors: Factors, part: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lowest and highest value (columns,) float32 of every input column over the rows of `part`.
-
-    A row is one user's vector beside one item's, so the distinct users and items of the part suffice.
-    """
-    ranges = []
-    for table, column in ((factors.users, 0), (factors.items, 1)):
-        occurring = np.unique(factors.rows[part, column])
-        values = table[occurring] if len(occurring) < len(table) else table
-        ranges.append((values.min(axis=0), values.max(axis=0)))
-    (user_low, user_high), (item_low, item_high) = ranges
-    return np.concatenate([user_low, item_low]), np.concatenate([user_high, item_high])
+def occurring(table: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows of `table` that occur in `index` (n,), and the index into those; both are copies."""
+    occurs = np.zeros(len(table), dtype=bool)
+    occurs[index] = True
+    place = np.cumsum(occurs, dtype=np.int32) - 1
+    return table[occurs], place[index]
 
 
 class Batches:
-    """The rows of one part on the device; `gather` writes scaled batches.
+    """The rows of one part on the device, from which batches are gathered.
+
+    Only the users and items that occur in the part are kept, so that the lowest and highest value of a column over the
+    part's rows is that over the two tables, and scaling the tables once scales every batch.
 
     Parameters
     ----------
     factors : Factors
-    tables : pair of tensors
-        The user table and the item table on the device, shared by all parts.
     part : (n,) int64 array
         Places of the part's rows.
-    scaling : pair of (columns,) arrays
-        Lowest and highest value of each column (see `column_range`).
+    device : torch.device
+
+    Attributes
+    ----------
+    users, items : (users of the part, columns) and (items of the part, columns) float32 tensors
+    user_index, item_index : (n,) int32 tensors
+        Row of `users` and of `items`.
+    clicks : (n,) float32 tensor
     """
 
-    def __init__(
-        self, factors: Factors, tables: tuple[torch.Tensor, torch.Tensor], part: np.ndarray,
-        scaling: tuple[np.ndarray, np.ndarray],
-    ) -> None:  # fmt: skip
-        device = tables[0].device
-        self.users, self.items = tables
-        part_rows = np.ascontiguousarray(factors.rows[part].T)
-        self.user_index, self.item_index = (torch.from_numpy(column).to(device) for column in part_rows[:2])
-        self.clicks = torch.from_numpy(part_rows[2].astype(np.float32)).to(device)
-        lowest, highest = scaling
-        self.lowest = torch.from_numpy(lowest).to(device)
-        self.factor = torch.from_numpy(reduction.inverse_range(lowest, highest).astype(np.float32)).to(device)
+    def __init__(self, factors: Factors, part: np.ndarray, device: torch.device) -> None:
+        part_rows = factors.rows[part]
+        users, user_index = occurring(factors.users, part_rows[:, 0])
+        items, item_index = occurring(factors.items, part_rows[:, 1])
+        clicks = part_rows[:, 2].astype(np.float32)
+        on_device = (torch.from_numpy(array).to(device) for array in (users, items, user_index, item_index, clicks))
+        self.users, self.items, self.user_index, self.item_index, self.clicks = on_device
 
     def __len__(self) -> int:
         return len(self.clicks)
 
-    def gather_raw(self, places: torch.Tensor) -> torch.Tensor:
-        """Return the unscaled input (len(places), columns) float32 of the rows at `places` of this part."""
-        user = self.users.index_select(0, self.user_index.index_select(0, places))
-        item = self.items.index_select(0, self.item_index.index_select(0, places))
-        return torch.cat([user, item], dim=1)
+    def column_range(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the lowest and the highest value (columns,) float32 of each input column over the rows."""
+        tables = (self.users, self.items)
+        return torch.cat([table.amin(0) for table in tables]), torch.cat([table.amax(0) for table in tables])
 
-    def gather(self, places: torch.Tensor) -> torch.Tensor:
-        """Return the min-max scaled input (len(places), columns) float32 of the rows at `places` of this part."""
-        return self.gather_raw(places).sub_(self.lowest).mul_(self.factor)
+    def scale(self, lowest: torch.Tensor, highest: torch.Tensor) -> None:
+        """Min-max scale the input columns, in place, by the range (columns,) of some part, not clipped."""
+        factor = reduction.inverse_range(lowest.cpu().numpy(), highest.cpu().numpy()).astype(np.float32)
+        factor = torch.from_numpy(factor).to(lowest.device)
+        width = self.users.shape[1]
+        for table, columns in ((self.users, slice(width)), (self.items, slice(width, None))):
+            table.sub_(lowest[columns]).mul_(factor[columns])
+
+    def _gather(self, user_index: torch.Tensor, item_index: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        tables = (self.users.index_select(0, user_index), self.items.index_select(0, item_index))
+        return torch.cat(tables, dim=1, out=out[: len(user_index)])
+
+    def batches(self, size: int, order: torch.Tensor | None = None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """Yield input (at most size, columns) and clicks (at most size,) of all rows, as they stand or in `order`.
+
+        Every batch is gathered into the same memory: use one before asking for the next.
+        """
+        rows = (self.user_index, self.item_index, self.clicks)
+        if order is not None:
+            rows = tuple(column.index_select(0, order) for column in rows)
+        # Fresh memory for each batch costs more than gathering it: the kernel clears every page first.
+        memory = self.users.new_empty(min(size, len(self)), self.users.shape[1] + self.items.shape[1])
+        for user_index, item_index, clicks in zip(*(column.split(size) for column in rows), strict=True):
+            yield self._gather(user_index, item_index, memory), clicks
 
 
 def batches_of_parts(factors: Factors, protocol: str, device: torch.device) -> dict[str, Batches]:
@@ -155,7 +172,8 @@ def batches_of_parts(factors: Factors, protocol: str, device: torch.device) -> d
 
     Published: every part is scaled by its own rows. Clean: every part by the training rows, not clipped.
     """
-    tables = (torch.from_numpy(factors.users).to(device), torch.from_numpy(factors.items).to(device))
-    fitted_on = {name: name if protocol == "published" else "training" for name in PARTS}
-    scaling = {name: column_range(factors, factors.parts[name]) for name in set(fitted_on.values())}
-    return {name: Batches(factors, tables, factors.parts[name], scaling[fitted_on[name]]) for name in PARTS}
+    parts = {name: Batches(factors, factors.parts[name], device) for name in PARTS}
+    ranges = {name: part.column_range() for name, part in parts.items()}
+    for name, part in parts.items():
+        part.scale(*ranges[name if protocol == "published" else "training"])
+    return parts

@@ -93,7 +93,7 @@ def auc_replicates(users: np.ndarray, labels: np.ndarray, scores: np.ndarray, we
     positive = labels > 0
     levels, level = np.unique(scores[positive], return_inverse=True)
     above = np.searchsorted(levels, scores[~positive])  # the first positive level that is not below the negative
-    tied = levels[np.minimum(above, len(levels) - 1)] == scores[~positive] if len(levels) else np.zeros(0, bool)
+    tied = np.isin(scores[~positive], levels)
     half = np.where(tied, 0.5, 1.0)
     shape = (len(levels) + 1, weights.shape[0])
     negative_user = users[~positive]

@@ -6,7 +6,9 @@ followed by a plain walk through the file that finds the first broken line and n
 
 from __future__ import annotations
 
+import codecs
 import itertools
+import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -17,31 +19,61 @@ import scipy.sparse
 
 from mma4ctr.cli import UserError
 
-ITEM_ID = r'"item_id"\s*:\s*(\d+)'
+ITEM_ID = r'"item_id"\s*:\s*(-?\d{1,18})\s*[,}]'
+LINE_SEPARATOR = "\x1f"  # does not occur in raw files, so that each line is one field
+INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
 
 
 def require_file(file: Path, key: str) -> None:
     """Raise `UserError` unless `file` exists and is not empty; `key` is the key of path.json that leads to it."""
-    if not file.is_file():
+    if file.exists() and not file.is_file():
+        raise UserError(f"{file}: is a folder, expected a raw file; put the file there or change {key} in path.json")
+    if not file.exists():
         raise UserError(f"{file}: no such raw file; put it there or change {key} in path.json")
     if file.stat().st_size == 0:
         raise UserError(f"{file}: the file is empty; download it again")
 
 
+def shown(value: object) -> str:
+    """Return what was found as it goes into a message: one line, cut where it is long."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 def header_of(file: Path, wanted: Sequence[str]) -> list[str]:
-    """Return the column names in the first line of a comma CSV; raise `UserError` if a wanted one is missing."""
-    with open(file, encoding="utf-8-sig", errors="replace") as stream:
+    """Return the column names in the first line of a comma CSV.
+
+    Raises
+    ------
+    UserError
+        If a wanted column is missing, or one is there twice.
+    """
+    with open(file, encoding="utf-8-sig", errors="replace", newline="\n") as stream:
         columns = stream.readline().rstrip("\r\n").split(",")
     missing = [name for name in wanted if name not in columns]
     if missing:
         raise UserError(
-            f"{file}:1: missing column {', '.join(missing)}; found {', '.join(columns)}; expected all of "
-            f"{', '.join(wanted)} in the header line"
+            f"{file}:1: missing column {', '.join(missing)}; found {repr(','.join(columns))[:400]}, expected a header "
+            f"line with {', '.join(wanted)}; rename or add the column"
         )
+    twice = [name for name in columns if columns.count(name) > 1]
+    if twice:
+        raise UserError(f"{file}:1: column {shown(twice[0])} is there twice, expected it once; remove one of them")
     return columns
 
 
-def scan_integers(file: Path, columns: Sequence[str], wanted: Sequence[str], *, separator: str, header: bool):
+def scan_fields(file: Path, columns: Sequence[str], integers: Sequence[str], separator: str, header: bool):
+    """Scan a delimited file lazily: `integers` as int64, other columns as text, all else in a column ``surplus``."""
+    return pl.scan_csv(
+        file, separator=separator, has_header=False, skip_lines=int(header), quote_char=None, glob=False,
+        schema={**{name: pl.Int64 if name in integers else pl.String for name in columns}, "surplus": pl.String},
+        missing_columns="insert",
+    )  # fmt: skip
+
+
+def scan_integers(
+    file: Path, columns: Sequence[str], wanted: Sequence[str], labels: Sequence[str], *, separator: str, header: bool
+) -> pl.LazyFrame:
     """Scan a delimited file of integers lazily.
 
     Parameters
@@ -50,43 +82,68 @@ def scan_integers(file: Path, columns: Sequence[str], wanted: Sequence[str], *, 
     columns : sequence of str
         The names of all columns, in the order of the file.
     wanted : sequence of str
-        The columns to keep.
+        The columns to keep; the first of them is null in a row that is not as it should be.
+    labels : sequence of str
+        The wanted columns that hold nothing but 0 and 1.
 
     Returns
     -------
     polars.LazyFrame
         The wanted columns as int64, one row a line, in the order of the file.
     """
-    frame = pl.scan_csv(
-        file, separator=separator, has_header=header, quote_char=None,
-        schema={name: pl.Int64 if name in wanted else pl.String for name in columns},
-    )  # fmt: skip
-    return frame.select(wanted)
+    frame = scan_fields(file, columns, wanted, separator, header)
+    # A row with too few fields has no last one, a row with too many has a surplus one.
+    whole = pl.col(columns[-1]).is_not_null() & pl.col("surplus").is_null()
+    binary = (pl.col(name).is_between(0, 1) for name in labels)
+    valid = pl.all_horizontal(whole, *binary, *(pl.col(name).is_not_null() for name in wanted))
+    return frame.with_columns(pl.when(valid).then(wanted[0]).alias(wanted[0])).select(wanted)
 
 
-def explain_integers(file: Path, columns: Sequence[str], wanted: Sequence[str], *, separator: str, header: bool):
-    """Raise the `UserError` that names the first line and field of `file` that is no integer."""
+def explain_integers(
+    file: Path, columns: Sequence[str], wanted: Sequence[str], labels: Sequence[str], *, separator: str, header: bool
+) -> None:
+    """Raise the `UserError` that names the first line and field of `file` that `scan_integers` cannot take."""
     places = [(columns.index(name), name) for name in wanted]
-    with open(file, encoding="utf-8", errors="replace") as stream:
+    with open(file, encoding="utf-8-sig", errors="replace", newline="\n") as stream:
         for number, line in enumerate(itertools.islice(stream, int(header), None), start=1 + int(header)):
             fields = line.rstrip("\r\n").split(separator)
-            if len(fields) != len(columns):
-                raise UserError(
-                    f"{file}:{number}: found {len(fields)} fields, expected {len(columns)} "
-                    f"({', '.join(columns)}); mend or remove the line"
-                )
-            for place, name in places:
-                if not fields[place].lstrip("-").isdecimal():
-                    raise UserError(
-                        f"{file}:{number}: field {name} is {fields[place]!r}, expected an integer; "
-                        "mend or remove the line"
-                    )
+            problem = _problem_of_fields(fields, columns, places, labels)
+            if problem:
+                raise UserError(f"{file}:{number}: {problem}; mend or remove the line")
+
+
+def _problem_of_fields(
+    fields: Sequence[str], columns: Sequence[str], places: Sequence[tuple[int, str]], labels: Sequence[str]
+) -> str | None:
+    if fields == [""]:
+        return "found an empty line, expected a row"
+    if len(fields) != len(columns):
+        return f"found {len(fields)} fields, expected {len(columns)} ({', '.join(columns)})"
+    for place, name in places:
+        if not INTEGER.fullmatch(fields[place]):
+            return f"field {name} is {shown(fields[place])}, expected an integer"
+        if name in labels and int(fields[place]) not in (0, 1):
+            return f"field {name} is {fields[place]}, expected 0 or 1"
+    if fields[-1] == "":
+        return f"field {columns[-1]} is empty, expected a value"
+    if any("\ufffd" in field for field in fields):
+        return "found bytes that are no UTF-8 text"
+    return None
+
+
+def explain_text(file: Path) -> None:
+    """Raise the `UserError` that names the first line of `file` that `scan_lines` cannot take."""
+    with open(file, encoding="utf-8", errors="replace", newline="\n") as stream:
+        for number, line in enumerate(stream, start=1):
+            if "\ufffd" in line or LINE_SEPARATOR in line:
+                raise UserError(f"{file}:{number}: found bytes that are no UTF-8 text; mend or remove the line")
 
 
 def scan_lines(file: Path) -> pl.LazyFrame:
     """Scan a text file lazily as one string column ``line``."""
-    # The unit separator does not occur in JSON text, so that each line is one field.
-    return pl.scan_csv(file, separator="\x1f", has_header=False, quote_char=None, schema={"line": pl.String})
+    return pl.scan_csv(
+        file, separator=LINE_SEPARATOR, has_header=False, quote_char=None, glob=False, schema={"line": pl.String}
+    )  # fmt: skip
 
 
 def scan_kept_objects(file: Path, kept: np.ndarray) -> pl.LazyFrame:
@@ -96,33 +153,42 @@ def scan_kept_objects(file: Path, kept: np.ndarray) -> pl.LazyFrame:
     -------
     polars.LazyFrame
         Columns ``item`` (int64, null where a line names no item) and ``line`` (the line as it stands), in file order.
+        Empty lines are left out.
     """
     item = pl.col("line").str.extract(ITEM_ID).cast(pl.Int64)
-    kept_items = pl.Series("kept", kept)
-    return scan_lines(file).with_columns(item=item).filter(pl.col("item").is_in(kept_items.implode()) | item.is_null())
+    kept_items = pl.Series("kept", kept).implode()
+    lines = scan_lines(file).filter(pl.col("line").is_not_null())
+    return lines.with_columns(item=item).filter(pl.col("item").is_in(kept_items) | item.is_null())
 
 
 def explain_objects(file: Path, kept: np.ndarray, problem_of: Callable[[dict], str | None]) -> None:
     """Raise the `UserError` that names the first broken line of a file of JSON objects.
 
-    `problem_of` says what is wrong with a parsed line of a kept item, or None.
+    Lines of items that are not kept are passed over, as they are in `scan_kept_objects`. `problem_of` says what is
+    wrong with a parsed line, or None.
     """
     wanted = set(kept.tolist())
+    item_id = re.compile(ITEM_ID.encode())
     with open(file, "rb") as stream:
         for number, line in enumerate(stream, start=1):
-            problem = _problem_of_line(line, wanted, problem_of)
+            found = item_id.search(line)
+            if line.rstrip(b"\r\n") == b"" or (found and int(found[1]) not in wanted):
+                continue
+            problem = _problem_of_line(line, problem_of)
             if problem:
                 raise UserError(f"{file}:{number}: {problem}; mend or remove the line")
 
 
-def _problem_of_line(line: bytes, wanted: set[int], problem_of: Callable[[dict], str | None]) -> str | None:
+def _problem_of_line(line: bytes, problem_of: Callable[[dict], str | None]) -> str | None:
     try:
-        content = orjson.loads(line)
+        content = orjson.loads(line.removeprefix(codecs.BOM_UTF8))
     except orjson.JSONDecodeError as error:
-        return f"broken JSON ({error.msg} at column {error.colno})"
-    if not isinstance(content, dict) or not isinstance(content.get("item_id"), int):
-        return "found no integer item_id, expected one JSON object with item_id"
-    return problem_of(content) if content["item_id"] in wanted else None
+        return f"broken JSON ({error.msg} at column {error.colno}), expected one JSON object"
+    if not isinstance(content, dict):
+        return f"found {shown(content)}, expected one JSON object with item_id"
+    if type(content.get("item_id")) is not int:
+        return f"item_id is {shown(content.get('item_id'))}, expected an integer"
+    return problem_of(content)
 
 
 def collect(frames: Iterable[pl.LazyFrame], explain: Callable[[], None], file: Path) -> list[pl.DataFrame]:
@@ -131,7 +197,8 @@ def collect(frames: Iterable[pl.LazyFrame], explain: Callable[[], None], file: P
         return pl.collect_all(list(frames), engine="streaming")
     except pl.exceptions.PolarsError as error:
         explain()
-        raise UserError(f"{file}: cannot be read ({str(error).splitlines()[0]}); check the file's format") from None
+        reason = str(error).splitlines()[0]
+        raise UserError(f"{file}: cannot be read ({shown(reason)}), expected UTF-8 text; download it again") from None
 
 
 def dense_rows(lists: pl.Series, width: int) -> np.ndarray:
@@ -156,7 +223,8 @@ def sparse_rows(lengths: np.ndarray, values: np.ndarray) -> scipy.sparse.csr_arr
     Returns
     -------
     scipy.sparse.csr_array, (rows, longest length) float64
-        Column k holds the k-th element of each list; what would be padding is not stored.
+        Column k holds the k-th element of each list; what would be padding is not stored. Lists that are all empty
+        have no column.
     """
     ends = np.cumsum(lengths, dtype=np.int64)
     starts = ends - lengths

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
@@ -71,16 +72,10 @@ class Record:
         """The identity: equal for equal settings, raw inputs and ancestors."""
         return identity([self.script, self.dataset, self.variant, self.settings, self.raw, self.built_on])
 
-    @property
-    def command(self) -> str:
-        """The command that builds it again."""
-        return command(self.script, self.dataset, self.variant)
 
-
-def command(script: str, dataset: str, variant: str = "") -> str:
+def command(paths: Paths, script: str, dataset: str, variant: str = "") -> str:
     """Return the command that builds something; a variant names its protocol."""
-    protocol = next((f" --protocol {name}" for name in PROTOCOLS if f"_{name}_" in variant), "")
-    return f"python {script} --dataset {dataset}{protocol}"
+    return artifacts.command(paths, script, dataset, next((p for p in PROTOCOLS if f"_{p}_" in variant), ""))
 
 
 def file_of(paths: Paths, script: str, dataset: str, variant: str = "") -> Path:
@@ -89,12 +84,25 @@ def file_of(paths: Paths, script: str, dataset: str, variant: str = "") -> Path:
     return getattr(paths, FOLDERS[script]) / "records" / f"{name}.json"
 
 
-def _read(file: Path, script: str) -> Record:
-    content = artifacts.read_json(file, script)
-    try:
-        return Record(**content)
-    except TypeError:
-        raise UserError(f"{file}: not a record of this version; rerun python {script} --force") from None
+def _read(paths: Paths, script: str, dataset: str, variant: str) -> Record:
+    file, again = file_of(paths, script, dataset, variant), f"{command(paths, script, dataset, variant)} --force"
+    content = artifacts.read_object(file, again)
+    checksum = content.pop("checksum", None)
+    if checksum != identity(content) or set(content) != {field.name for field in dataclasses.fields(Record)}:
+        raise UserError(f"{file}: damaged, or not a record of this version; rerun {again}")
+    return Record(**content)
+
+
+def _changed_raw_file(folder: Path, then: Mapping[str, list[int]]) -> Path | None:
+    """Return a raw file that is not as it was when it was read, or that was not there then.
+
+    Raw logs may be put away once they have been read, but not exchanged: not even for one that is called the same up
+    to its numbers, such as another track's or another part.
+    """
+    changed = (folder / name for name, was in then.items() if (folder / name).exists() and stamp(folder / name) != was)
+    kinds = {re.sub(r"\d+", "#", name) for name in then}
+    new = (file for file in folder.glob("*") if file.name not in then and re.sub(r"\d+", "#", file.name) in kinds)
+    return next(changed, None) or min(new, default=None)
 
 
 def require(paths: Paths, script: str, dataset: str, variant: str = "") -> Record:
@@ -105,24 +113,22 @@ def require(paths: Paths, script: str, dataset: str, variant: str = "") -> Recor
     UserError
         If the step has not run, ran with other settings, or read raw files or built on records that have changed.
     """
-    file = file_of(paths, script, dataset, variant)
+    file, again = file_of(paths, script, dataset, variant), command(paths, script, dataset, variant)
     if not file.exists():
-        raise UserError(f"{file}: missing, {script} has not run; run {command(script, dataset, variant)} first")
-    record = _read(file, script)
+        raise UserError(f"{file}: missing, {script} has not run to its end; run {again} first")
+    record = _read(paths, script, dataset, variant)
     for key, now in settings_of(paths, script, dataset).items():
         if record.settings.get(key) != now:
             raise UserError(
-                f"{file}: built with {key} {record.settings.get(key)}, {paths.file} says {now}; rerun {record.command}"
+                f"{file}: built with {key} {record.settings.get(key)}, {paths.file} says {now}; rerun {again}"
             )
-    for name, then in record.raw.items():
-        raw = paths.raw_folder(dataset) / name
-        # Raw logs may be put away once they have been read, but not exchanged.
-        if raw.exists() and stamp(raw) != then:
-            raise UserError(f"{raw}: has changed since {script} read it; rerun {record.command}")
+    changed = _changed_raw_file(paths.raw_folder(dataset), record.raw)
+    if changed is not None:
+        raise UserError(f"{changed}: is new or has changed since {script} read its raw files; rerun {again}")
     for name, then in record.built_on.items():
         ancestor = _require_by_name(paths, name)
         if ancestor.id != then:
-            raise UserError(f"{file}: built on an earlier result of {ancestor.script}; rerun {record.command}")
+            raise UserError(f"{file}: built on an earlier result of {ancestor.script}; rerun {again}")
     return record
 
 
@@ -144,7 +150,7 @@ class Build:
         raw: Sequence[Path] = (),
         built_on: Sequence[Record] = (),
     ) -> None:
-        self.parent_folder = paths.parent_folder
+        self.paths = paths
         self.file = file_of(paths, script, dataset, variant)
         self.record = Record(
             script,
@@ -160,14 +166,15 @@ class Build:
         if not self.file.exists():
             return False
         try:
-            standing = _read(self.file, self.record.script)
+            standing = self.standing()
         except UserError:
             return False
-        return standing.id == self.record.id and all((self.parent_folder / file).exists() for file in standing.outputs)
+        files = (self.paths.parent_folder / file for file in standing.outputs)
+        return standing.id == self.record.id and all(file.exists() for file in files)
 
     def standing(self) -> Record:
         """Return the record that stands there now."""
-        return _read(self.file, self.record.script)
+        return _read(self.paths, self.record.script, self.record.dataset, self.record.variant)
 
     def discard(self) -> None:
         """Take the old record away before its files change, so that an interrupted step is seen as one."""
@@ -175,9 +182,10 @@ class Build:
 
     def commit(self, counts: dict[str, object], outputs: Sequence[Path]) -> Record:
         """Leave the record once every file is written."""
-        relative = [os.path.relpath(file, self.parent_folder) for file in outputs]
+        relative = [os.path.relpath(file, self.paths.parent_folder) for file in outputs]
         record = dataclasses.replace(self.record, counts=counts, outputs=relative)
-        artifacts.write_json(self.file, dataclasses.asdict(record))
+        content = dataclasses.asdict(record)
+        artifacts.write_json(self.file, {**content, "checksum": identity(content)})
         return record
 
 

@@ -58,19 +58,23 @@ def _small_eigen(matrix, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return all variances, largest first, and their axes, from whichever of the two Gram matrices is smaller."""
     rows, columns = matrix.shape
     if columns <= rows:
-        variances, axes = scipy.linalg.eigh(_covariance(matrix, mean))
-        return np.maximum(variances[::-1], 0), axes[:, ::-1]
+        return _varying(*scipy.linalg.eigh(_covariance(matrix, mean)))
     # With fewer rows than columns: centre the (rows, rows) Gram matrix and carry its eigenvectors over.
-    products = matrix @ matrix.T
-    gram = np.asarray(products.toarray() if scipy.sparse.issparse(products) else products, dtype=np.float64)
-    gram -= gram.mean(axis=0)
+    wide = matrix if scipy.sparse.issparse(matrix) else matrix.astype(np.float64) - mean
+    products = wide @ wide.T
+    gram = products.toarray() if scipy.sparse.issparse(products) else products
+    gram = gram - gram.mean(axis=0)
     gram -= gram.mean(axis=1, keepdims=True)
-    values, left = scipy.linalg.eigh(gram / max(rows - 1, 1))
-    values, left = np.maximum(values[::-1], 0), left[:, ::-1]
-    positive = values > MOST_NARROW * rows * max(values.max(initial=0), 1e-300)
-    values, left = values[positive], left[:, positive]
+    values, left = _varying(*scipy.linalg.eigh(gram / max(rows - 1, 1)))
     axes = matrix.T @ left - np.outer(mean, left.sum(axis=0))
     return values, axes / np.linalg.norm(axes, axis=0)
+
+
+def _varying(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues, largest first, and their vectors, without those that are rounding noise."""
+    values, vectors = values[::-1], vectors[:, ::-1]
+    varies = values > MOST_NARROW * len(values) * max(values.max(initial=0), 1e-300)
+    return values[varies], vectors[:, varies]
 
 
 def _leading_eigen(matrix: scipy.sparse.csr_array, mean: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
@@ -127,6 +131,8 @@ def fit_components(matrix: np.ndarray | scipy.sparse.csr_array, components: int 
         Each axis has its largest coefficient positive, so that the sign does not depend on the solver.
     """
     mean = _sums(matrix)
+    if matrix.shape[1] == 0:
+        return Components(mean, np.zeros((0, 0)))
     share = components if isinstance(components, float) else None
     if share is not None and scipy.sparse.issparse(matrix) and min(matrix.shape) > DENSE_LIMIT:
         variances, axes = _leading_eigen(matrix, mean, share)

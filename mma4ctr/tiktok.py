@@ -27,9 +27,15 @@ WANTED = ("uid", "item_id", "finish", "like", "device", "time")
 VECTOR_LENGTH = 128
 # Modality -> how its files are called, and the key that holds the vector.
 VECTORS = {"visual": ("video", "video_feature_dim_128", 0.9), "acoustic": ("audio", "audio_feature_128_dim", 10)}
+LARGEST = 1e30  # a vector holds nothing near it; beyond it float32 overflows somewhere on the way
 TITLE_KEY = "title_features"
-WORD_COUNT = r'"(\d+)"\s*:\s*(\d+)'
-TITLE_LINE = r'^\s*\{\s*"item_id"\s*:\s*\d+\s*,\s*"title_features"\s*:\s*\{(?:\s*"\d+"\s*:\s*\d+\s*,?)*\s*\}\s*\}\s*$'
+LONGEST_TITLE = 10_000  # words, each as often as it is counted
+WORD_COUNT = r'"(\d{1,18})"\s*:\s*(\d{1,18})'
+_ITEM = r'"item_id"\s*:\s*-?\d+'
+_WORD = r'"\d{1,18}"\s*:\s*\d{1,18}'
+_TITLE = rf'"{TITLE_KEY}"\s*:\s*\{{\s*(?:{_WORD}\s*(?:,\s*{_WORD}\s*)*)?\}}'
+TITLE_LINE = rf"^\s*\{{\s*(?:{_ITEM}\s*,\s*{_TITLE}|{_TITLE}\s*,\s*{_ITEM})\s*\}}\s*$"
+FEATURE_FILE = re.compile(r"(track[12])_(?:(video|audio)_features(?:_part(\d+))?|(title))\.txt")
 
 
 def interaction_file(folder: Path) -> Path:
@@ -57,7 +63,7 @@ def scan_interactions(folder: Path, click_threshold: float) -> pl.LazyFrame:
     """
     del click_threshold  # both labels are recorded as such
     file = interaction_file(folder)
-    frame = raw_files.scan_integers(file, COLUMNS, WANTED, separator="\t", header=False)
+    frame = raw_files.scan_integers(file, COLUMNS, WANTED, LABELS, separator="\t", header=False)
     time = pl.col("time")
     if file.name.startswith("final_track2"):
         warnings.warn(f"{file.name}: its time is publication time; rows are taken in file order", stacklevel=2)
@@ -67,33 +73,46 @@ def scan_interactions(folder: Path, click_threshold: float) -> pl.LazyFrame:
 
 def explain_interactions(folder: Path) -> None:
     """Raise the `UserError` that names the first broken line of the interactions."""
-    raw_files.explain_integers(interaction_file(folder), COLUMNS, WANTED, separator="\t", header=False)
-
-
-def _part_number(file: Path) -> int:
-    return int(re.findall(r"part(\d+)", file.name)[0]) if "part" in file.name else 0
+    raw_files.explain_integers(interaction_file(folder), COLUMNS, WANTED, LABELS, separator="\t", header=False)
 
 
 def feature_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the feature files of each modality, parts in numeric order, and nothing for a modality without files."""
-    track = interaction_file(folder).name.split("_")[1]
-    patterns = {modality: f"{track}_{row[0]}_features*.txt" for modality, row in VECTORS.items()}
-    patterns["textual"] = f"{track}_title.txt"
-    files = {modality: sorted(folder.glob(pattern), key=_part_number) for modality, pattern in patterns.items()}
-    for parts in files.values():
-        for file in parts:
-            raw_files.require_file(file, KEY)
+    """Return the feature files of each modality, parts in numeric order, and nothing for a modality without files.
+
+    Raises
+    ------
+    UserError
+        If there are none, they belong to two tracks, one is empty, or one has a name that could be a part's but is not.
+    """
+    patterns = ("track[12]_*_features*.txt", "track[12]_title*.txt")
+    found = sorted(file for pattern in patterns for file in folder.glob(pattern))
+    names = {file: FEATURE_FILE.fullmatch(file.name) for file in found}
+    for file, name in names.items():
+        if name is None:
+            raise UserError(f"{file}: not a name of a feature file, such as track1_video_features_part3.txt; rename it")
+        raw_files.require_file(file, KEY)
+    tracks = {name[1] for name in names.values()}
+    tracks |= {file.name.split("_")[1] for file in folder.glob("final_track[12]_train.txt")}
+    if not found or len(tracks) > 1:
+        raise UserError(
+            f"{folder}: found {'files of track 1 and of track 2' if found else 'no feature files'}, expected those of "
+            f"one track, such as track1_title.txt; put them there or change {KEY} in path.json"
+        )
+    found.sort(key=lambda file: int(names[file][3] or 0))
+    kinds = {**{modality: row[0] for modality, row in VECTORS.items()}, "textual": "title"}
+    files = {modality: [file for file in found if kind in names[file].groups()] for modality, kind in kinds.items()}
     return {modality: parts for modality, parts in files.items() if parts}
 
 
 def _vector_problem(key: str):
     def problem_of(content: dict) -> str | None:
         vector = content.get(key)
-        if not isinstance(vector, list) or not all(type(value) in (int, float) for value in vector):
-            return f"{key} is {vector!r:.60}, expected a list of numbers"
+        if not isinstance(vector, list):
+            return f"{key} is {raw_files.shown(vector)}, expected a list of numbers"
         if len(vector) > VECTOR_LENGTH:
             return f"{key} has {len(vector)} numbers, expected at most {VECTOR_LENGTH}"
-        return None
+        odd = [value for value in vector if type(value) not in (int, float) or abs(value) > LARGEST]
+        return f"{key} holds {raw_files.shown(odd[0])}, expected numbers up to {LARGEST:g}" if odd else None
 
     return problem_of
 
@@ -102,14 +121,16 @@ def _read_vectors(file: Path, key: str, kept: np.ndarray) -> tuple[np.ndarray, n
     """Return the items (n,) int64 of one part file and their vectors (n, 128) float32; an item's last line counts."""
     explain = functools.partial(raw_files.explain_objects, file, kept, _vector_problem(key))
     decoded = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)})).struct.field(key)
+    # Decoding alone would take true for 1 and a bare number for a list of one.
+    numbers = pl.col("line").str.contains(rf'"{key}"\s*:\s*\[[-+.,eE0-9 \t]*\]')
     kept_lines = raw_files.scan_kept_objects(file, kept)
-    (frame,) = raw_files.collect([kept_lines.select("item", vector=decoded)], explain, file)
+    (frame,) = raw_files.collect([kept_lines.select("item", vector=decoded, numbers=numbers)], explain, file)
     vectors = frame["vector"]
-    longest = vectors.list.len().max() or 0
-    missing = (frame["item"].null_count(), vectors.null_count(), vectors.explode(empty_as_null=False).null_count())
-    if any(missing) or longest > VECTOR_LENGTH:
+    valid = frame["item"].null_count() == 0 and vectors.null_count() == 0 and frame["numbers"].all()
+    largest = vectors.explode(empty_as_null=False).abs().max() or 0.0
+    if not valid or largest > LARGEST or (vectors.list.len().max() or 0) > VECTOR_LENGTH:
         explain()
-        raise UserError(f"{file}: holds lines without {key}; expected it on every line")
+        raise UserError(f'{file}: a line is not of the form {{"item_id": 7, "{key}": [0.5]}}; mend the line')
     frame = frame.unique("item", keep="last", maintain_order=True)
     return frame["item"].to_numpy(), raw_files.dense_rows(frame["vector"], VECTOR_LENGTH)
 
@@ -128,33 +149,46 @@ def _vectors(files: list[Path], key: str, kept: np.ndarray, progress) -> tuple[n
 
 def _title_problem(content: dict) -> str | None:
     title = content.get(TITLE_KEY)
-    valid = isinstance(title, dict) and all(k.isdecimal() and type(v) is int and v >= 0 for k, v in title.items())
-    return None if valid else f"{TITLE_KEY} is {title!r:.60}, expected an object of word ids and counts"
+    if not isinstance(title, dict):
+        return f"{TITLE_KEY} is {raw_files.shown(title)}, expected an object of word ids and counts"
+    for word, count in title.items():
+        if not re.fullmatch("[0-9]{1,18}", word) or type(count) is not int or count < 0:
+            return f"{TITLE_KEY} holds {raw_files.shown({word: count})}, expected word ids and whole counts"
+    if sum(title.values()) > LONGEST_TITLE:
+        return f"{TITLE_KEY} counts {sum(title.values())} words, expected at most {LONGEST_TITLE}"
+    others = [key for key in content if key not in ("item_id", TITLE_KEY)]
+    return f"found the key {raw_files.shown(others[0])}, expected only item_id and {TITLE_KEY}" if others else None
+
+
+def _read_titles(file: Path, kept: np.ndarray) -> pl.DataFrame:
+    """Return the lines of kept items in one title file: columns item, and words, a list of texts like ``"12": 3``."""
+    explain = functools.partial(raw_files.explain_objects, file, kept, _title_problem)
+    words = pl.col("line").str.extract_all(WORD_COUNT)
+    valid = pl.col("line").str.contains(TITLE_LINE)
+    lines = raw_files.scan_kept_objects(file, kept).select("item", words=words, valid=valid)
+    (frame,) = raw_files.collect([lines], explain, file)
+    if not frame["valid"].all() or frame["item"].has_nulls():
+        explain()
+        raise UserError(f'{file}: a line is not of the form {{"item_id": 7, "{TITLE_KEY}": {{"1": 2}}}}; mend the line')
+    return frame.select("item", "words").unique("item", keep="last", maintain_order=True)
 
 
 def _titles(files: list[Path], kept: np.ndarray, progress):
     """Return the items (n,) that have a title line, and their word ids, repeated by count, as sparse rows."""
-    frames = []
-    for file in progress(files):
-        explain = functools.partial(raw_files.explain_objects, file, kept, _title_problem)
-        lines = raw_files.scan_kept_objects(file, kept)
-        words = pl.col("line").str.extract_all(WORD_COUNT)
-        valid = pl.col("line").str.contains(TITLE_LINE)
-        (frame,) = raw_files.collect([lines.select("item", words=words, valid=valid)], explain, file)
-        if not frame["valid"].all():
-            explain()
-            raise UserError(f'{file}: a line is not of the form {{"item_id": 7, "{TITLE_KEY}": {{"1": 2}}}}')
-        frames.append(frame)
-    frame = pl.concat(frames).unique("item", keep="last", maintain_order=True).sort("item")
+    for file in progress(files):  # there is just one
+        frame = _read_titles(file, kept).sort("item")
     # One row a (item, word); items without words have no row here.
-    words = frame.with_row_index("row").select("row", "words").explode("words", empty_as_null=False)
-    pairs = words.select(
+    pairs = frame.with_row_index("row").select("row", "words").explode("words", empty_as_null=False)
+    pairs = pairs.select(
         "row",
         word=pl.col("words").str.extract(WORD_COUNT, 1).cast(pl.Int64),
-        count=pl.col("words").str.extract(WORD_COUNT, 2).cast(pl.Int64),
+        count=pl.col("words").str.extract(WORD_COUNT, 2).cast(pl.Int64).clip(upper_bound=LONGEST_TITLE + 1),
     )
     count = pairs["count"].to_numpy()
     lengths = np.bincount(pairs["row"].to_numpy(), weights=count, minlength=len(frame)).astype(np.int64)
+    if lengths.max(initial=0) > LONGEST_TITLE:
+        raw_files.explain_objects(file, kept, _title_problem)
+        raise UserError(f"{file}: a title has {lengths.max()} words, expected at most {LONGEST_TITLE}; mend the line")
     return frame["item"].to_numpy(), raw_files.sparse_rows(lengths, np.repeat(pairs["word"].to_numpy(), count))
 
 

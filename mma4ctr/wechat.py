@@ -36,16 +36,17 @@ TEXTS = {
     "acoustic": ("asr_char", "asr"),
     "textual": ("description", "description_char"),
 }
-# What a field of feed_info.csv may look like, if it is not empty.
+# What a field of feed_info.csv may look like, if it is not empty. Ids stay well within int64.
+ID = r"\d{1,15}"
 NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
 FORMS = {
-    **dict.fromkeys(TEXT_COLUMNS, (r"^ *\d+(?: +\d+)* *$", "integers between spaces")),
-    "feedid": (r"^\d+$", "an integer"),
-    "bgm_song_id": (r"^\d+(?:\.0*)?$", "an integer, or empty"),
-    "bgm_singer_id": (r"^\d+(?:\.0*)?$", "an integer, or empty"),
-    "machine_keyword_list": (r"^\d+(?:;\d+)*;?$", "integers between semicolons"),
-    "manual_tag_list": (r"^\d+(?:;\d+)*;?$", "integers between semicolons"),
-    "machine_tag_list": (rf"^\d+ {NUMBER}(?:;\d+ {NUMBER})*;?$", "pairs of an integer and a number"),
+    **dict.fromkeys(TEXT_COLUMNS, (rf"^{ID}(?: +{ID})*$", "integers between spaces")),
+    "feedid": (rf"^{ID}$", "an integer"),
+    "bgm_song_id": (rf"^{ID}(?:\.0*)?$", "an integer, or empty"),
+    "bgm_singer_id": (rf"^{ID}(?:\.0*)?$", "an integer, or empty"),
+    "machine_keyword_list": (rf"^{ID}(?:;{ID})*;?$", "integers between semicolons"),
+    "manual_tag_list": (rf"^{ID}(?:;{ID})*;?$", "integers between semicolons"),
+    "machine_tag_list": (rf"^{ID} {NUMBER}(?:;{ID} {NUMBER})*;?$", "pairs of an integer and a number"),
 }
 KEYWORDS, TAGS = 16, 14  # the longest machine keyword and tag lists of the full data
 
@@ -63,7 +64,7 @@ def scan_interactions(folder: Path, click_threshold: float) -> pl.LazyFrame:
     file = folder / "user_action.csv"
     raw_files.require_file(file, KEY)
     columns = raw_files.header_of(file, WANTED)
-    frame = raw_files.scan_integers(file, columns, WANTED, separator=",", header=True)
+    frame = raw_files.scan_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
     score = pl.sum_horizontal(pl.col(action) * weight for action, weight in ACTION_WEIGHTS.items())
     click = (score / sum(ACTION_WEIGHTS.values()) >= click_threshold).cast(pl.Int64)
     return frame.select(
@@ -74,14 +75,13 @@ def scan_interactions(folder: Path, click_threshold: float) -> pl.LazyFrame:
 def explain_interactions(folder: Path) -> None:
     """Raise the `UserError` that names the first broken line of the interactions."""
     file = folder / "user_action.csv"
-    raw_files.explain_integers(file, raw_files.header_of(file, WANTED), WANTED, separator=",", header=True)
+    columns = raw_files.header_of(file, WANTED)
+    raw_files.explain_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
 
 
 def feature_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the feature files of each modality, and nothing for a modality without files."""
+    """Return the feature files of each modality; raise `UserError` if they are missing."""
     file = folder / "feed_info.csv"
-    if not file.exists():
-        return {}
     raw_files.require_file(file, KEY)
     return {modality: [file] for modality in TEXTS}
 
@@ -93,19 +93,29 @@ def _check_fields(file: Path, frame: pl.DataFrame) -> None:
         wrong = wrong.fill_null(name == "feedid")  # any other field may be empty
         if wrong.any():
             place = wrong.arg_max()
-            raise UserError(
-                f"{file}:{place + 2}: field {name} is {frame[name][place]!r:.60}, expected {expected}; mend the line"
-            )
+            found = raw_files.shown(frame[name][place])
+            raise UserError(f"{file}:{place + 2}: field {name} is {found}, expected {expected}; mend the line")
 
 
 def _read_feed_info(file: Path) -> pl.DataFrame:
-    """Return feed_info.csv as text columns, one row a feed, sorted by feed; empty fields are null."""
+    """Return feed_info.csv as text columns, one row a feed, sorted by feed; empty fields are null.
+
+    A feed's last line counts.
+    """
     columns = raw_files.header_of(file, INFO_COLUMNS)
-    scan = pl.scan_csv(file, schema=dict.fromkeys(columns, pl.String), quote_char=None)
-    (frame,) = raw_files.collect([scan.select(INFO_COLUMNS)], lambda: None, file)
+    fields = raw_files.scan_fields(file, columns, (), ",", header=True).select(INFO_COLUMNS)
+    # A last field may be empty, so that only the commas tell a row with too few fields.
+    commas = raw_files.scan_lines(file).select(commas=pl.col("line").str.count_matches(",", literal=True).fill_null(0))
+    odd = commas.with_row_index("line", 1).filter(pl.col("commas") != len(columns) - 1).head(1)
+    frame, odd = raw_files.collect([fields, odd], lambda: raw_files.explain_text(file), file)
+    if len(odd):
+        line, commas = odd.row(0)
+        raise UserError(f"{file}:{line}: found {commas + 1} fields, expected {len(columns)}; mend or remove the line")
+    # Spaces around a field mean nothing, and a field of spaces is an empty one.
+    frame = frame.with_columns(pl.all().str.strip_chars(" "))
+    frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
     _check_fields(file, frame)
-    frame = frame.with_columns(pl.col("feedid").cast(pl.Int64), pl.col(TEXT_COLUMNS).str.strip_chars(" "))
-    return frame.unique("feedid", keep="last").sort("feedid")
+    return frame.with_columns(pl.col("feedid").cast(pl.Int64)).unique("feedid", keep="last").sort("feedid")
 
 
 def filled(frame: pl.DataFrame, field: str, stand_in: str) -> pl.Series:
@@ -196,10 +206,7 @@ def read_modalities(folder: Path, kept: np.ndarray, seed: int, progress) -> Iter
         A feed has the modality when at least one of the modality's fields is there.
     """
     del kept
-    files = feature_files(folder)
-    if not files:
-        return
-    frame = _read_feed_info(files["visual"][0])
+    frame = _read_feed_info(feature_files(folder)["visual"][0])
     for modality in progress(list(TEXTS)):
         present = frame.filter(pl.any_horizontal(pl.col(PRESENT_BY[modality]).is_not_null()))
         yield RawModality(modality, present["feedid"].to_numpy(), _blocks(present, modality, seed))

@@ -1,0 +1,56 @@
+"""What a sample leaves for training and testing: kept users, their rows, and the positives of each part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Counts of a log; positives are (tasks,) int64, of all rows, or of rows that reach validation and test part.
+
+    A row reaches a part where its user is kept and its item has all three modalities, as fused features need.
+    """
+
+    rows: int
+    positives: np.ndarray
+    kept_users: int
+    kept_rows: int
+    fused_rows: int
+    validation_positives: np.ndarray
+    test_positives: np.ndarray
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(*(getattr(self, name) + getattr(other, name) for name in self.__dataclass_fields__))
+
+
+def count(
+    user: np.ndarray, item: np.ndarray, time: np.ndarray, labels: np.ndarray, complete: np.ndarray, minimum: int
+) -> Counts:
+    """Count the rows of whole users.
+
+    The split is that of the clean protocol: the first row of each pair, the last k = floor(n / 10) rows of a user by
+    time for the test, the k before them for validation.
+
+    Parameters
+    ----------
+    user, item, time : (rows,) integers; equal times keep their order.
+    labels : (rows, tasks) bool
+    complete : (items,) bool, the item has all three modalities.
+    minimum : rows of a kept user, repeated ones included.
+    """
+    rows_of = np.bincount(user)
+    keep = np.flatnonzero(rows_of[user] >= minimum)
+    order = keep[np.lexsort((time[keep], user[keep]))]
+    pair = user[order].astype(np.int64) * len(complete) + item[order]
+    order = order[np.sort(np.unique(pair, return_index=True)[1])]
+    length = np.bincount(user[order], minlength=len(rows_of))
+    from_end = np.cumsum(length)[user[order]] - np.arange(len(order))
+    part = (from_end - 1) // np.maximum(length[user[order]] // 10, 1)
+    part[length[user[order]] < 10] = 2
+    fused = complete[item[order]]
+    positives = [labels[order[fused & (part == number)]].sum(axis=0) for number in (1, 0)]
+    kept_users = int((rows_of >= minimum).sum())
+    return Counts(len(user), labels.sum(axis=0), kept_users, len(keep), int(complete[item[keep]].sum()), *positives)
