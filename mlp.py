@@ -25,6 +25,9 @@ from mma4ctr.tables import FEATURES, MODAL_SELECT, PROTOCOLS, TASKS, features_of
 from mma4ctr.training import Schedule, Trainer
 
 
+MOST = 2**31 - 1  # no option means anything beyond it
+
+
 def truth(text: str) -> bool:
     """Read the True or False of ``--lr_change``."""
     if text not in ("True", "False"):
@@ -34,26 +37,26 @@ def truth(text: str) -> bool:
 
 def at_least_1(text: str) -> int:
     """Read a whole number that must be 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    if not text.isdecimal() or not 1 <= int(text) <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 1 to {MOST}")
     return int(text)
 
 
 def positive(text: str) -> float:
-    """Read a finite number above 0."""
+    """Read a number above 0."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 < number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    if not 0 < number <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0, at most {MOST}")
     return number
 
 
 def seed(text: str) -> int:
     """Read a seed: a whole number of 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 0 or more")
+    if not text.isdecimal() or int(text) > MOST:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to {MOST}")
     return int(text)
 
 

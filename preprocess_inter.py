@@ -40,6 +40,7 @@ def count(reader: ModuleType, folder: Path, scan: pl.LazyFrame) -> tuple[pl.Data
     users, items, totals = raw_files.collect(frames, lambda: reader.explain_interactions(folder), folder)
     if totals["nulls"][0]:
         reader.explain_interactions(folder)
+        raise cli.UserError(f"{folder}: a row of the interactions cannot be read; check the file")
     return users, items, totals
 
 

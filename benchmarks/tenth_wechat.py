@@ -61,8 +61,8 @@ def measure_training(paths_file: Path) -> None:
     # A seed of the clock: a run that was finished before would not be trained again.
     options = ("--epochs", str(EPOCHS), "--batch_size", str(BATCH), "--seed", str(time.time_ns() % 10**9))
     (run,) = mlp.main(["--paths", str(paths_file), "--dataset", "wechat", "--feature", "vat_concat", *options])
-    history = artifacts.read_json(paths.saved_path / run / "history.json", "mlp.py")
-    found = artifacts.read_json(paths.saved_path / run / "metrics.json", "mlp.py")
+    history = artifacts.read_json(paths.saved_path / run / "history.json", "python mlp.py")
+    found = artifacts.read_json(paths.saved_path / run / "metrics.json", "python mlp.py")
     seconds = float(np.median([entry["seconds"] for entry in history]))
     batches = -(-found["rows"]["training"] // BATCH)
     bare = float(np.median([bare_epoch(found["in_features"], batches) for _ in range(EPOCHS)]))

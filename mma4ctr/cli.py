@@ -31,6 +31,9 @@ def step(main: Callable[[Sequence[str] | None], object]) -> Callable[[Sequence[s
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(2) from None
+        except OSError as error:
+            print(f"error: {error.filename}: {error.strerror}; check the folders of path.json", file=sys.stderr)
+            raise SystemExit(2) from None
 
     return wrapped
 

@@ -90,7 +90,7 @@ def save_config(folder: Path, config: dict[str, object]) -> None:
 
 def read_metrics(paths: Paths, run: str) -> dict:
     """Return the metrics of a finished run."""
-    return artifacts.read_json(folder_of(paths, run) / METRICS, "mlp.py")
+    return artifacts.read_json(folder_of(paths, run) / METRICS, "python mlp.py")
 
 
 def save_metrics(folder: Path, content: dict[str, object]) -> None:
@@ -103,7 +103,7 @@ def save_metrics(folder: Path, content: dict[str, object]) -> None:
 def all_metrics(paths: Paths) -> Iterable[dict]:
     """Return the metrics of every finished run, sorted by run."""
     files = sorted(paths.saved_path.glob(f"*/{METRICS}"))
-    return [artifacts.read_json(file, "mlp.py") for file in files]
+    return [artifacts.read_json(file, "python mlp.py") for file in files]
 
 
 def rebuild_results(paths: Paths) -> Path:
