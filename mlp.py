@@ -24,7 +24,6 @@ from mma4ctr import artifacts, cli, inputs, metrics, model, records, runs, train
 from mma4ctr.tables import FEATURES, MODAL_SELECT, PROTOCOLS, TASKS, features_of, hidden_widths
 from mma4ctr.training import Schedule, Trainer
 
-
 MOST = 2**31 - 1  # no option means anything beyond it
 
 
