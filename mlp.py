@@ -10,8 +10,6 @@ The last line on stdout is  AUC=0.1234 LogLoss=0.1234 protocol=clean run=<id>
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import functools
 import math
 import time
 from collections.abc import Sequence
@@ -20,7 +18,8 @@ import numpy as np
 import torch
 
 from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, inputs, metrics, model, records, runs, training
+from mma4ctr import artifacts, cli, inputs, metrics, model, runs, training
+from mma4ctr.runs import Run
 from mma4ctr.tables import FEATURES, MODAL_SELECT, PROTOCOLS, TASKS, features_of, hidden_widths
 from mma4ctr.training import Schedule, Trainer
 
@@ -87,47 +86,15 @@ def device_of(name: str) -> torch.device:
     return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run before it is run: everything that decides its result."""
-
-    paths: Paths
-    task: str
-    feature: str
-    protocol: str
-    schedule: Schedule
-    eval_every: int | None
-    device: torch.device
-
-    @functools.cached_property
-    def built_on(self) -> dict[str, str]:
-        """The identities of the artefacts."""
-        return runs.built_on(self.paths, self.task, self.feature, self.protocol)
-
-    @functools.cached_property
-    def config(self) -> dict[str, object]:
-        """The configuration, whose hash is the run's id."""
-        return {
-            "task": self.task, "feature": self.feature, "protocol": self.protocol,
-            "reduction": self.paths.user_reduction, "user_embedding_length": self.paths.user_embedding_length,
-            "split_seed": self.paths.seed, **dataclasses.asdict(self.schedule), "eval_every": self.eval_every,
-            "device": self.device.type, "built_on": self.built_on,
-        }  # fmt: skip
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return records.identity(self.config)
-
-
-def keep_evaluations(run: Run, test: inputs.Batches, labels: np.ndarray):
-    """Return what to do after an epoch: test it if ``--eval_every`` asks, and keep its predictions."""
+def keep_evaluations(run: Run, test: inputs.Batches, test_rows: np.ndarray):
+    """Return what to do after an epoch: test it if ``--eval_every`` asks, and keep figures and predictions."""
+    folder = runs.folder_of(run.paths, run.id)
 
     def after_epoch(mlp: model.MLP, entry: dict[str, float]) -> None:
         if run.eval_every and entry["epoch"] % run.eval_every == 0:
             predicted = training.probabilities_of(mlp, test)
-            runs.save_array(runs.folder_of(run.paths, run.id), f"predictions_{entry['epoch']}", predicted)
-            entry |= {"test_auc": metrics.auc(labels, predicted), "test_logloss": metrics.logloss(labels, predicted)}
+            figures = runs.save_predictions(folder, predicted, test_rows, run.paths.seed, f"_{entry['epoch']}")
+            entry |= {f"test_{name}": value for name, value in figures.items()}
 
     return after_epoch
 
@@ -138,13 +105,11 @@ def test_model(run: Run, mlp: model.MLP, test: inputs.Batches, test_rows: np.nda
     started = time.perf_counter()
     predicted = training.probabilities_of(mlp, test)
     tested = {"auc": metrics.auc(test_rows[:, 2], predicted), "logloss": metrics.logloss(test_rows[:, 2], predicted)}
-    seconds = time.perf_counter() - started
-    runs.save_array(folder, "predictions", predicted)
-    runs.save_array(folder, "test_rows", test_rows)
+    seconds = time.perf_counter() - started  # of what the published test does: predictions, AUC and LogLoss
     runs.save_array(folder, "hidden", training.hidden_of(mlp, test))
     with artifacts.replacing(folder / "weights.pt") as temporary:
         torch.save(mlp.state_dict(), temporary)
-    figures = metrics.evaluate(test_rows[:, 0], test_rows[:, 2], predicted, run.schedule.seed)
+    figures = runs.save_predictions(folder, predicted, test_rows, run.paths.seed)
     return {**figures, **tested, "test_seconds": seconds}
 
 
@@ -157,7 +122,9 @@ def train_and_test(run: Run) -> None:
     parts = inputs.batches_of_parts(factors, run.protocol, run.device)
     test_rows = factors.rows[factors.parts["test"]]
     trainer = Trainer(factors.in_features, parts, run.schedule, runs.checkpoint_of(paths, run.id))
-    mlp = trainer.run(keep_evaluations(run, parts["test"], test_rows[:, 2]))
+    runs.save_array(folder, "test_rows", test_rows)
+    runs.save_array(folder, "test_places", factors.parts["test"])
+    mlp = trainer.run(keep_evaluations(run, parts["test"], test_rows))
     tested = test_model(run, mlp, parts["test"], test_rows)
     progress = trainer.progress
     artifacts.write_json(folder / "history.json", progress.history)
@@ -201,7 +168,8 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     done = []
     for feature in features_of(args.feature or default, args.modal_select):
         protocol, device = args.protocol or paths.protocol, device_of(args.device)
-        run = Run(paths, args.dataset, feature, protocol, schedule, args.eval_every, device)
+        built_on = runs.built_on(paths, args.dataset, feature, protocol)
+        run = Run(paths, args.dataset, feature, protocol, schedule, args.eval_every, device, built_on)
         finished_before = runs.is_finished(paths, run.id)
         if not finished_before:
             train_and_test(run)

@@ -113,22 +113,29 @@ def auc_replicates(users: np.ndarray, labels: np.ndarray, scores: np.ndarray, we
         return pairs / (positives * negatives)
 
 
-def auc_interval(
+def bootstrap_auc(
     users: np.ndarray, labels: np.ndarray, scores: np.ndarray, seed: int, replicates: int = REPLICATES
-) -> tuple[float, float]:
-    """Return the 95 % percentile interval of the AUC from a bootstrap over users.
+) -> np.ndarray:
+    """Return the AUC of each replicate (replicates,) float64 of a bootstrap over users.
 
-    Users, not rows, are drawn with replacement, since the rows of a user are not independent.
+    Users, not rows, are drawn with replacement, since the rows of a user are not independent. The same users and seed
+    give the same draws, so that the replicates of two models on the same test rows can be subtracted from one another.
     """
     distinct, number = np.unique(users, return_inverse=True)
-    replicated = auc_replicates(number, labels, scores, user_weights(len(distinct), replicates, seed))
-    if np.isnan(replicated).all():
+    return auc_replicates(number, labels, scores, user_weights(len(distinct), replicates, seed))
+
+
+def interval(replicates: np.ndarray) -> tuple[float, float]:
+    """Return the 95 % percentile interval of bootstrap replicates; nan without any."""
+    if np.isnan(replicates).all():
         return float("nan"), float("nan")
-    low, high = np.nanpercentile(replicated, [2.5, 97.5])
+    low, high = np.nanpercentile(replicates, [2.5, 97.5])
     return float(low), float(high)
 
 
-def evaluate(users: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, seed: int) -> dict[str, float]:
+def evaluate(
+    users: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, seed: int
+) -> tuple[dict[str, float], np.ndarray]:
     """Return every figure of a results table for one set of predictions.
 
     Parameters
@@ -141,11 +148,14 @@ def evaluate(users: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, s
 
     Returns
     -------
-    dict
+    figures : dict
         auc, auc_low, auc_high, gauc, average_precision, logloss, test_positives.
+    replicates : (1000,) float64 array
+        The AUC of each bootstrap replicate.
     """
-    low, high = auc_interval(users, labels, probabilities, seed)
-    return {
+    replicates = bootstrap_auc(users, labels, probabilities, seed)
+    low, high = interval(replicates)
+    figures = {
         "auc": auc(labels, probabilities),
         "auc_low": low,
         "auc_high": high,
@@ -154,3 +164,4 @@ def evaluate(users: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, s
         "logloss": logloss(labels, probabilities),
         "test_positives": int(np.count_nonzero(labels)),
     }
+    return figures, replicates

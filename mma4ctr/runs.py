@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import platform
 from collections.abc import Iterable
 from pathlib import Path
@@ -18,6 +20,7 @@ from mma4ctr import artifacts, label_rates, metrics, records
 from mma4ctr.cli import UserError
 from mma4ctr.inputs import Factors
 from mma4ctr.tables import FEATURES, TASKS
+from mma4ctr.training import Schedule
 
 COLUMNS = (
     *("run", "task", "feature", "protocol", "reduction", "loss", "epochs", "batch_size", "learning_rate", "seed"),
@@ -56,6 +59,41 @@ def embedding_variant(paths: Paths, task: str, protocol: str) -> str:
     return f"{task}_{protocol}_{paths.user_reduction}_{paths.user_embedding_length}"
 
 
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of the MLP before it is run: everything that decides its result.
+
+    Attributes
+    ----------
+    built_on : dict of str to str
+        The identities of the artefacts, from the function `built_on`.
+    """
+
+    paths: Paths
+    task: str
+    feature: str
+    protocol: str
+    schedule: Schedule
+    eval_every: int | None
+    device: torch.device
+    built_on: dict[str, str]
+
+    @functools.cached_property
+    def config(self) -> dict[str, object]:
+        """The configuration, whose hash is the run's id."""
+        return {
+            "task": self.task, "feature": self.feature, "protocol": self.protocol,
+            "reduction": self.paths.user_reduction, "user_embedding_length": self.paths.user_embedding_length,
+            "split_seed": self.paths.seed, **dataclasses.asdict(self.schedule), "eval_every": self.eval_every,
+            "device": self.device.type, "built_on": self.built_on,
+        }  # fmt: skip
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return records.identity(self.config)
+
+
 def folder_of(paths: Paths, run: str) -> Path:
     """Return the folder of a run."""
     return paths.saved_path / run
@@ -77,6 +115,16 @@ def save_array(folder: Path, name: str, array: np.ndarray) -> None:
         np.save(stream, array, allow_pickle=False)
 
 
+def save_predictions(
+    folder: Path, probabilities: np.ndarray, test_rows: np.ndarray, seed: int, suffix: str = ""
+) -> dict[str, float]:
+    """Keep the predictions (rows,) float32 of a model and the bootstrap replicates of their AUC; return the figures."""
+    figures, replicates = metrics.evaluate(test_rows[:, 0], test_rows[:, 2], probabilities, seed)
+    save_array(folder, f"predictions{suffix}", probabilities)
+    save_array(folder, f"auc_replicates{suffix}", replicates)
+    return figures
+
+
 def versions() -> dict[str, str]:
     """Return the versions of what computed a run."""
     libraries = {library.__name__: library.__version__ for library in (mma4ctr, np, scipy, sklearn, pl, torch)}
@@ -86,6 +134,16 @@ def versions() -> dict[str, str]:
 def save_config(folder: Path, config: dict[str, object]) -> None:
     """Write what a run is about to do."""
     artifacts.write_json(folder / "config.json", {**config, "versions": versions()})
+
+
+def load_array(file: Path) -> np.ndarray:
+    """Read an array of a run's folder; raise `UserError` if it is missing or damaged."""
+    try:
+        return np.load(file, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{file}: cannot be read ({str(error):.80}); remove the folder {file.parent} and run python mlp.py again"
+        ) from None
 
 
 def read_metrics(paths: Paths, run: str) -> dict:
@@ -141,9 +199,9 @@ def save_label_rates(paths: Paths, config: dict[str, object], factors: Factors, 
     suffix = "" if config["rows"] == "fused" else f"@{config['rows']}"
     for name, run in found.items():
         folder = folder_of(paths, run)
-        figures = metrics.evaluate(test[:, 0], test[:, 2], predicted[name], int(config["split_seed"]))
         identified = {"run": run, "task": config["task"], "feature": name + suffix, "protocol": config["protocol"]}
         save_config(folder, own[name])
-        save_array(folder, "predictions", predicted[name])
-        save_metrics(folder, {**identified, **figures})
+        save_metrics(
+            folder, {**identified, **save_predictions(folder, predicted[name], test, int(config["split_seed"]))}
+        )
     return found

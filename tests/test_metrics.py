@@ -110,12 +110,16 @@ def test_the_interval_is_that_of_users_not_of_rows() -> None:
     users = np.repeat(np.arange(60), 5) * 7  # any ids
     labels = rng.integers(0, 2, 300)
     scores = (labels * 0.3 + rng.random(300)).astype(np.float32)
-    low, high = metrics.auc_interval(users, labels, scores, seed=1, replicates=400)
+    low, high = metrics.interval(metrics.bootstrap_auc(users, labels, scores, seed=1, replicates=400))
     assert low < metrics.auc(labels, scores) < high
     many = (np.tile(array, 10) for array in (users, labels, scores))
-    assert metrics.auc_interval(*many, seed=1, replicates=400) == pytest.approx((low, high), abs=1e-12)
+    assert metrics.interval(metrics.bootstrap_auc(*many, seed=1, replicates=400)) == pytest.approx(
+        (low, high), abs=1e-12
+    )
     order = rng.permutation(300)
-    shuffled = metrics.auc_interval(users[order], labels[order], scores[order], seed=1, replicates=400)
+    shuffled = metrics.interval(
+        metrics.bootstrap_auc(users[order], labels[order], scores[order], seed=1, replicates=400)
+    )
     assert shuffled == pytest.approx((low, high), abs=1e-12)
 
 
@@ -125,7 +129,7 @@ def test_a_single_class_has_no_auc(label: int) -> None:
     figures = (
         metrics.auc(labels, scores),
         metrics.gauc(users, labels, scores),
-        *metrics.auc_interval(users, labels, scores, seed=0, replicates=5),
+        *metrics.interval(metrics.bootstrap_auc(users, labels, scores, seed=0, replicates=5)),
     )
     assert all(map(math.isnan, figures))
 
@@ -134,8 +138,8 @@ def test_evaluate_returns_every_figure() -> None:
     rng = np.random.default_rng(2)
     users, labels = np.repeat(np.arange(30), 10), rng.integers(0, 2, 300)
     scores = rng.random(300).astype(np.float32)
-    figures = metrics.evaluate(users, labels, scores, seed=5)
-    low, high = metrics.auc_interval(users, labels, scores, seed=5)
+    figures, _ = metrics.evaluate(users, labels, scores, seed=5)
+    low, high = metrics.interval(metrics.bootstrap_auc(users, labels, scores, seed=5))
     assert figures == {
         "auc": roc_auc_score(labels, scores),
         "auc_low": low,
