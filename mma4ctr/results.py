@@ -10,7 +10,6 @@ import functools
 from pathlib import Path
 
 import numpy as np
-
 import torch
 
 from load_path import Paths

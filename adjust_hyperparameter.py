@@ -1,0 +1,112 @@
+"""Step 7: run the publication's experiments; every finished run is kept and never repeated.
+
+Reads   bipartite_graph/, multi_modal/, user_all_embeddings/, matrix/
+Writes  saved/<run>/ and a line of saved/results.csv for each run (see mlp.py)
+        saved/settings/<reduction>_<length>/: path.json and user embeddings of settings that path.json does not have
+
+One run serves every number of epochs that it passes through. Killed at any moment, the same command goes on where it
+was. Afterwards viewer.py writes the tables and figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+import mlp
+from load_path import Paths, load_path
+from mma4ctr import cli, grid, runs
+from mma4ctr.experiments import EXPERIMENTS, Variant, points
+from mma4ctr.results import Results
+from mma4ctr.tables import PROTOCOLS, TASKS, USER_REDUCTIONS
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this step."""
+    made = cli.parser(__doc__)
+    cli.add_paths_argument(made)
+    made.add_argument("--dataset", nargs="+", choices=TASKS, default=list(TASKS), help="tasks (default: all)")
+    made.add_argument(
+        "--experiment", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS), metavar="NAME",
+        help="; ".join(f"{name}: table {row.table.format('x')}" for name, row in EXPERIMENTS.items()),
+    )  # fmt: skip
+    made.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS), help="default: both")
+    made.add_argument("--reduction", nargs="+", choices=USER_REDUCTIONS, default=list(USER_REDUCTIONS),
+                      help="of the user embeddings (default: both)")  # fmt: skip
+    made.add_argument("--seeds", type=mlp.at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
+    made.add_argument("--longest", type=mlp.at_least_1, default=100, metavar="EPOCHS",
+                      help="leave out what takes more epochs (default: 100, nothing left out)")  # fmt: skip
+    made.add_argument("--jobs", type=mlp.at_least_1, default=1, metavar="N", help="runs at a time (default: 1)")
+    made.add_argument("--dry_run", action="store_true", help="list the runs and about how long they take, and stop")
+    return made
+
+
+def duration(seconds: float) -> str:
+    """Return a time in the unit that suits it."""
+    for unit, length in (("h", 3600), ("min", 60)):
+        if seconds >= 1.5 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def list_runs(paths: Paths, jobs: Sequence[grid.Job], missing: Sequence[grid.Job], processes: int) -> None:
+    """Print what would be run."""
+    seconds = {job: grid.estimate(paths, job) for job in missing}
+    for job in jobs:
+        print(f"{job}: {'about ' + duration(seconds[job]) if job in seconds else 'finished'}")
+    epochs, left = sum(job.last.epochs for job in missing), duration(sum(seconds.values()) / processes)
+    print(f"{len(jobs)} runs, {len(jobs) - len(missing)} of them finished; {len(missing)} to run, {epochs:,} epochs: "
+          f"about {left} with --jobs {processes}")  # fmt: skip
+
+
+def progress() -> Progress:
+    """Return a progress bar over runs, by the time that they are expected to take; silent without a terminal."""
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("left"))
+    return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True)
+
+
+def run(paths: Paths, missing: Sequence[grid.Job], processes: int) -> int:
+    """Run what is missing, print a line for each run as it ends, and return how many could not be run."""
+    failed = 0
+    with progress() as bar:
+        expected = {job: grid.estimate(paths, job) for job in missing}
+        whole = bar.add_task(f"0/{len(missing)} runs", total=sum(expected.values()))
+        for number, (job, result) in enumerate(grid.run_all(missing, processes), start=1):
+            if isinstance(result, cli.UserError):
+                failed += 1
+                line = f"not run: {result}"
+            else:
+                found = runs.read_metrics(paths, result)
+                line = f"AUC={found['auc']:.4f} in {duration(found['train_seconds'])}, run={result}"
+            print(f"{number}/{len(missing)} {job}: {line}", flush=True)
+            bar.update(whole, advance=expected[job], description=f"{number}/{len(missing)} runs")
+    return failed
+
+
+@cli.step
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run step 7."""
+    args = parser().parse_args(argv)
+    paths = load_path(args.paths)
+    variants = [Variant(protocol, reduction) for protocol in args.protocol for reduction in args.reduction]
+    jobs = grid.jobs_of(paths, points(args.dataset, variants, args.experiment, args.seeds, args.longest))
+    if args.dry_run:
+        list_runs(paths, jobs, grid.unfinished(Results(paths), jobs), args.jobs)
+        return
+    grid.prepare(paths, jobs)
+    missing = grid.unfinished(Results(paths), jobs)
+    print(f"adjust_hyperparameter.py: {len(jobs)} runs, {len(jobs) - len(missing)} of them finished before", flush=True)
+    failed = run(paths, missing, args.jobs)
+    results = runs.rebuild_results(paths)
+    print(f"{len(missing) - failed} run, {failed} could not be run; one line for each run in {results}")
+    if failed:
+        raise cli.UserError(f"{failed} of {len(missing)} runs could not be run, for the reasons above; mend them and "
+                            "give the same command again")  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
