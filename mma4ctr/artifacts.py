@@ -94,6 +94,7 @@ READS = {
         *("users", "items", "rows", "modality_items", "modality", "user_embedding", "fused_items", "fused_modality"),
         *("fused_table", "fused_joins", "single_table", "single_joins"),
     ),
+    "statis_and_draw.py": ("actions", "user_lengths", "item_popularities"),
 }
 
 

@@ -63,33 +63,36 @@ class Evaluation:
     epoch : int
     figures : dict
         See `FIGURES`.
+    rows : str
+        What the test rows are; equal for runs that were tested on the same ones.
     """
 
     run: str
     folder: Path
     epoch: int
     figures: dict[str, float | None]
+    rows: str
 
     def _array(self, name: str) -> np.ndarray:
         file = self.folder / f"{name}_{self.epoch}.npy"
         return runs.load_array(file if file.exists() else self.folder / f"{name}.npy")
 
     @functools.cached_property
-    def predictions(self) -> np.ndarray:
-        """Click probabilities of the test rows, (rows,) float32."""
-        return self._array("predictions")
-
-    @functools.cached_property
     def replicates(self) -> np.ndarray:
         """AUC of each bootstrap replicate over test users, (1000,) float64."""
         return self._array("auc_replicates")
 
-    @functools.cached_property
+    @property
+    def predictions(self) -> np.ndarray:
+        """Click probabilities of the test rows, (rows,) float32."""
+        return self._array("predictions")
+
+    @property
     def test_rows(self) -> np.ndarray:
         """User index, place in the feature's item table, click of each test row, (rows, 3) int32."""
         return runs.load_array(self.folder / "test_rows.npy")
 
-    @functools.cached_property
+    @property
     def test_places(self) -> np.ndarray:
         """Places of the test rows among the rows of the task, (rows,) int64, by which rows of two runs are matched."""
         return runs.load_array(self.folder / "test_places.npy")
@@ -106,13 +109,14 @@ class Trajectory:
 
     def at(self, epoch: int) -> Evaluation | None:
         """Return the run as it stood after `epoch` epochs, None where it was not tested then."""
-        run = self.metrics["run"]
         if epoch == len(self.history):
-            return Evaluation(run, self.folder, epoch, {name: self.metrics[name] for name in FIGURES})
-        if epoch > len(self.history) or "test_auc" not in self.history[epoch - 1]:
+            figures = {name: self.metrics[name] for name in FIGURES}
+        elif epoch < len(self.history) and "test_auc" in self.history[epoch - 1]:
+            figures = {name: self.history[epoch - 1][f"test_{name}"] for name in FIGURES}
+        else:
             return None
-        entry = self.history[epoch - 1]
-        return Evaluation(run, self.folder, epoch, {name: entry[f"test_{name}"] for name in FIGURES})
+        # Label-rate predictors are identified by their rows, among others, and are the same for runs on the same rows.
+        return Evaluation(self.metrics["run"], self.folder, epoch, figures, self.metrics["label_rates"]["user_rate"])
 
 
 class Results:
@@ -164,3 +168,20 @@ class Results:
         """Return what a finished run scored at `point`, None if there is none."""
         found = self.trajectory(point)
         return None if found is None else found.at(point.epochs)
+
+    @functools.cached_property
+    def seeds(self) -> int:
+        """How many seeds, from 0, the finished runs have at most."""
+        runs_found = (found for group in self.by_key.values() for found in group)
+        return 1 + max((found.config["seed"] for found in runs_found), default=-1)
+
+    def metrics_of(self, evaluation: Evaluation) -> dict:
+        """Return the metrics of the run that `evaluation` is of, as they were at its end."""
+        return runs.read_metrics(self.paths, evaluation.run)
+
+    def label_rate(self, evaluation: Evaluation, name: str) -> Evaluation:
+        """Return a label-rate predictor on the test rows of `evaluation`."""
+        run = self.metrics_of(evaluation)["label_rates"][name]
+        figures = runs.read_metrics(self.paths, run)
+        folder = runs.folder_of(self.paths, run)
+        return Evaluation(run, folder, 0, {figure: figures[figure] for figure in FIGURES}, evaluation.rows)

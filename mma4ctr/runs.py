@@ -142,7 +142,7 @@ def load_array(file: Path) -> np.ndarray:
         return np.load(file, allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise UserError(
-            f"{file}: cannot be read ({str(error):.80}); remove the folder {file.parent} and run python mlp.py again"
+            f"{file}: cannot be read ({error!s:.80}); remove the folder {file.parent} and run python mlp.py again"
         ) from None
 
 

@@ -85,10 +85,10 @@ class TiktokScale:
 
 
 WECHAT_FULL = WechatScale(
-    users=20_000,
+    users=published.WECHAT.users,
     feeds=106_444,
-    feeds_watched=96_564,
-    rows=7_317_882,
+    feeds_watched=published.WECHAT.items,
+    rows=published.WECHAT.rows,
     longest_user=957,
     most_popular=12_000,
     users_by_length=published.WECHAT_USERS,
@@ -169,10 +169,10 @@ WECHAT_SCALES = {
 }
 
 TIKTOK_FULL = TiktokScale(
-    users=636_281,
+    users=published.TIKTOK.users,
     items=27_542_248,
-    items_watched=27_342_248,
-    rows=275_855_531,
+    items_watched=published.TIKTOK.items,
+    rows=published.TIKTOK.rows,
     longest_user=21_302,
     most_popular=149_500,
     users_by_length=published.TIKTOK_USERS,

@@ -1,0 +1,75 @@
+"""How much of an AUC the labels of test rows give away, measured on the user's own data without training.
+
+A user embedding is a function of the labels of the rows that it is computed from. The audit takes the least that it can
+carry, the user's click rate over those rows, and scores the test rows by it: once with the labels as they are, and
+several times with all labels of the task shuffled. Shuffled labels depend on nothing, so that an honest score is 0.5.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from load_path import Paths
+from mma4ctr import artifacts, metrics, rows
+from mma4ctr.tables import TASKS
+
+DRAWS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What the click rates that a protocol's user embeddings are computed from score on its test rows.
+
+    Attributes
+    ----------
+    auc : float
+        With the labels as they are.
+    shuffled, spread : float
+        Mean and standard deviation over `DRAWS` shuffles of the labels.
+    standard_error : float
+        Of the AUC of scores that know nothing of the labels (Mann and Whitney).
+    """
+
+    auc: float
+    shuffled: float
+    spread: float
+    standard_error: float
+
+
+def rate_auc(task_rows: np.ndarray, clicks: np.ndarray, seen: np.ndarray, test: np.ndarray) -> float:
+    """Return the AUC on `test` of each user's click rate over the rows `seen`.
+
+    Parameters
+    ----------
+    task_rows : (n, 3) int32 array
+        User index, item index, click; the clicks are not used.
+    clicks : (n,) int array
+        The labels to use in their place.
+    seen, test : (m,) and (k,) int64 arrays
+        Places of rows.
+    """
+    users = task_rows[:, 0]
+    number = int(users.max()) + 1
+    seen_rows = np.bincount(users[seen], minlength=number)
+    rate = np.bincount(users[seen], weights=clicks[seen], minlength=number) / np.maximum(seen_rows, 1)
+    return metrics.auc(clicks[test], rate[users[test]])
+
+
+def audit(paths: Paths, task: str, protocol: str) -> Audit:
+    """Audit one task under one protocol, on the rows of the fused features."""
+    dataset = TASKS[task].dataset
+    task_rows = artifacts.load(paths, "rows", task=task, protocol=protocol)
+    ids, fused = (artifacts.load(paths, name, dataset=dataset) for name in ("items", "fused_items"))
+    covered = rows.places_in(fused, ids)[task_rows[:, 1]] >= 0
+    test = rows.split(protocol, task_rows[:, 0], covered, paths.seed)["test"]
+    seen = np.flatnonzero(rows.embedding_rows(protocol, task_rows[:, 0]))
+    generator = np.random.default_rng(paths.seed)
+    clicks = task_rows[:, 2]
+    shuffled = [rate_auc(task_rows, generator.permutation(clicks), seen, test) for _ in range(DRAWS)]
+    positives = int(clicks[test].sum())
+    error = np.sqrt((len(test) + 1) / (12 * positives * (len(test) - positives)))
+    return Audit(
+        rate_auc(task_rows, clicks, seen, test), float(np.mean(shuffled)), float(np.std(shuffled, ddof=1)), float(error)
+    )

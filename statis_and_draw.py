@@ -1,0 +1,172 @@
+"""Step 8: statistics of the unfiltered logs, and curves of the experiments, beside the published ones.
+
+Reads   bipartite_graph/statistics/ of step 1, the finished runs of step 7 in saved/
+Writes  saved/figures/, each figure as .svg and as .png:
+        <data set>_ratios            rows without an action for each row with it
+        <data set>_users             users by number of interactions
+        <data set>_items             items by times watched
+        <task>_epochs                AUC against epochs
+        <task>_learning_rate         AUC against learning rate
+        <task>_batch_size            AUC against batch size
+        <task>_<epochs>_TrainLoss    loss of the training rows of the longest run
+        <task>_<epochs>_ValidLoss    loss of the validation rows of the longest run
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from load_path import Paths, load_path
+from mma4ctr import artifacts, cli, curves, plots, records, statistics
+from mma4ctr.experiment_tables import TaskTables
+from mma4ctr.results import Results
+from mma4ctr.statistics import PUBLISHED, WEIGHTED_MEAN, WEIGHTS
+from mma4ctr.tables import TASKS
+
+SCRIPT = Path(__file__).name
+STEP_1 = "preprocess_inter.py"  # writes the statistics
+
+
+def actions_of(paths: Paths, dataset: str) -> dict[str, int]:
+    """Return the rows of the unfiltered log and the positive rows of each action."""
+    actions = artifacts.load_json(paths, "actions", dataset=dataset)
+    expected = {"rows", *PUBLISHED[dataset].ratios}
+    if set(actions) != expected or not all(isinstance(number, int) for number in actions.values()):
+        file, again = artifacts.path(paths, "actions", dataset=dataset), artifacts.command(paths, STEP_1, dataset)
+        raise cli.UserError(
+            f"{file}: found {str(actions)[:80]}, expected whole numbers for {', '.join(sorted(expected))}; rerun "
+            f"{again} --force"
+        )
+    return actions
+
+
+def ratios_of(paths: Paths, dataset: str) -> dict[str, tuple[float, float]]:
+    """Return, in words, whose ratio of negative to positive rows it is -> the ratio of this log, the published one."""
+    computed = statistics.negatives_per_positive(actions_of(paths, dataset), dataset)
+    published = statistics.with_weighted_mean(PUBLISHED[dataset].ratios, dataset)
+    weights = WEIGHTS.get(dataset, {})
+    threshold, published_threshold = paths.click_threshold, statistics.CLICK_THRESHOLD
+    elsewhere = "" if threshold == published_threshold else f"; published: {published_threshold:g}"
+    names = {action: f"{action} (weight {weight})" for action, weight in weights.items()} | {
+        "click": f"click (at threshold {threshold:g}{elsewhere})",
+        WEIGHTED_MEAN: f"weighted mean of the {len(weights)} ratios",
+    }
+    return {names.get(action, action): (computed[action], published[action]) for action in computed}
+
+
+def buckets_of(paths: Paths, dataset: str, artefact: str) -> tuple[np.ndarray, tuple[statistics.Bucket, ...], int]:
+    """Return the share of each published bucket in this log, the buckets, and how many users or items were counted."""
+    histogram = artifacts.load(paths, artefact, dataset=dataset)
+    buckets = getattr(PUBLISHED[dataset], artefact)
+    return statistics.shares(histogram, buckets), buckets, int(histogram[:, 1].sum())
+
+
+def in_words(ratios: tuple[float, float]) -> tuple[str, str]:
+    """Return this log's ratio with two decimals, or that there is none, and the published one with all its digits."""
+    ours, theirs = ratios
+    return f"{ours:,.2f}" if np.isfinite(ours) else "no positives", f"{theirs:,.7g}"
+
+
+def draw_ratios(paths: Paths, dataset: str) -> Figure:
+    """Draw bars of the negative rows for each positive one: this log's above the published ones."""
+    ratios = ratios_of(paths, dataset)
+    values = np.array(list(ratios.values()))
+    drawable = values[np.isfinite(values) & (values > 0)]
+    left, right = min(1.0, 10 ** np.floor(np.log10(drawable.min()))), 4 * drawable.max()
+    figure, ((axes,),) = plots.figure(plots.PAGE * 0.75, 0.9 + 0.32 * len(ratios))
+    places = np.arange(len(ratios))
+    for k, name in enumerate((f"{dataset}, this log", f"published ({PUBLISHED[dataset].source})")):
+        widths = np.where(np.isfinite(values[:, k]), np.maximum(values[:, k], left), left)
+        bars = plots.horizontal_bars(axes, places, widths, k, of=2, name=name)
+        axes.bar_label(bars, [in_words(pair)[k] for pair in ratios.values()], padding=2, fontsize=6.5)
+    axes.set(xscale="log", xlim=(left, right), yticks=places, yticklabels=list(ratios))
+    axes.invert_yaxis()
+    axes.grid(visible=False, axis="y")
+    plots.label(axes, "rows without the action for each row with it (log scale)", "")
+    figure.legend(loc="outside upper center", ncols=2)
+    return figure
+
+
+def draw_shares(paths: Paths, dataset: str, artefact: str, things: str, by: str) -> Figure:
+    """Draw two pies of users or items in the published buckets: this log's and the published one."""
+    computed, buckets, number = buckets_of(paths, dataset, artefact)
+    figure, ((ours, theirs),) = plots.figure(plots.PAGE, 2.3, columns=2)
+    names = [bucket.name.replace("-", "–") for bucket in buckets]
+    plots.pie(ours, computed, names, f"this log, {number:,} {things}")
+    total = getattr(PUBLISHED[dataset], things)
+    plots.pie(theirs, np.array([bucket.share for bucket in buckets]), names, f"published, {total:,} {things}")
+    figure.suptitle(f"{dataset}: {things} by {by}", x=0.01, ha="left", fontsize=9)
+    return figure
+
+
+def draw_users(paths: Paths, dataset: str) -> Figure:
+    """Draw the users by number of interactions."""
+    return draw_shares(paths, dataset, "user_lengths", "users", "number of interactions")
+
+
+def draw_items(paths: Paths, dataset: str) -> Figure:
+    """Draw the items by times watched."""
+    return draw_shares(paths, dataset, "item_popularities", "items", "times watched")
+
+
+# Figure of a data set -> what draws it; the files are called <data set>_<figure>.
+DATASET_FIGURES: dict[str, Callable[[Paths, str], Figure]] = {
+    "ratios": draw_ratios,
+    "users": draw_users,
+    "items": draw_items,
+}
+
+
+def print_statistics(paths: Paths, dataset: str) -> None:
+    """Print the ratios and shares of this log beside the published ones."""
+    rows = actions_of(paths, dataset)["rows"]
+    published = PUBLISHED[dataset]
+    print(f"  {rows:,} rows, unfiltered; published: {published.source}, {published.rows:,} rows")
+    print(f"  {'rows without the action for each row with it':<52}{'this log':>14}{'published':>14}")
+    for name, ratios in ratios_of(paths, dataset).items():
+        print(f"    {name:<50}" + "".join(f"{text:>14}" for text in in_words(ratios)))
+    for artefact, title in {
+        "user_lengths": "users by interactions",
+        "item_popularities": "items by times watched",
+    }.items():
+        shares, buckets, number = buckets_of(paths, dataset, artefact)
+        print(f"  {title + f' ({number:,} in this log)':<52}{'this log':>14}{'published':>14}")
+        for bucket, share in zip(buckets, shares, strict=True):
+            print(f"    {bucket.name:<50}{100 * share:>12.2f} %{100 * bucket.share:>12.2f} %")
+
+
+def write(paths: Paths, figures: Mapping[str, Figure]) -> None:
+    """Write figures as SVG and PNG, and print their names."""
+    for name, figure in figures.items():
+        files = plots.save(figure, paths.saved_path / "figures", name)
+        print(f"  wrote {', '.join(map(str, files))}")
+
+
+@cli.step
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run step 8 for the chosen tasks."""
+    parser = cli.parser(__doc__)
+    cli.add_paths_argument(parser)
+    parser.add_argument("--dataset", nargs="+", choices=TASKS, default=list(TASKS), help="tasks; default: all of them")
+    args = parser.parse_args(argv)
+    paths = load_path(args.paths)
+    for dataset in dict.fromkeys(TASKS[task].dataset for task in args.dataset):
+        records.require(paths, STEP_1, dataset)
+        figures = {f"{dataset}_{name}": draw(paths, dataset) for name, draw in DATASET_FIGURES.items()}
+        print(f"{SCRIPT} {dataset}")
+        print_statistics(paths, dataset)
+        write(paths, figures)
+    results = Results(paths)
+    for task in args.dataset:
+        figures = curves.task_figures(TaskTables(results, task))
+        none = "" if figures else ": no finished run to draw curves of; run python adjust_hyperparameter.py"
+        print(f"{SCRIPT} {task}{none}")
+        write(paths, figures)
+
+
+if __name__ == "__main__":
+    main()
