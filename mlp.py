@@ -17,7 +17,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from load_path import Paths, load_path
+from load_path import load_path
 from mma4ctr import artifacts, cli, inputs, metrics, model, runs, training
 from mma4ctr.runs import Run
 from mma4ctr.tables import FEATURES, MODAL_SELECT, PROTOCOLS, TASKS, features_of, hidden_widths

@@ -21,68 +21,30 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, curves, plots, records, statistics
+from mma4ctr import cli, curves, plots, provenance, records, statistics
 from mma4ctr.experiment_tables import TaskTables
 from mma4ctr.results import Results
-from mma4ctr.statistics import PUBLISHED, WEIGHTED_MEAN, WEIGHTS
+from mma4ctr.statistics import PUBLISHED
 from mma4ctr.tables import TASKS
 
 SCRIPT = Path(__file__).name
 STEP_1 = "preprocess_inter.py"  # writes the statistics
 
 
-def actions_of(paths: Paths, dataset: str) -> dict[str, int]:
-    """Return the rows of the unfiltered log and the positive rows of each action."""
-    actions = artifacts.load_json(paths, "actions", dataset=dataset)
-    expected = {"rows", *PUBLISHED[dataset].ratios}
-    if set(actions) != expected or not all(isinstance(number, int) for number in actions.values()):
-        file, again = artifacts.path(paths, "actions", dataset=dataset), artifacts.command(paths, STEP_1, dataset)
-        raise cli.UserError(
-            f"{file}: found {str(actions)[:80]}, expected whole numbers for {', '.join(sorted(expected))}; rerun "
-            f"{again} --force"
-        )
-    return actions
-
-
-def ratios_of(paths: Paths, dataset: str) -> dict[str, tuple[float, float]]:
-    """Return, in words, whose ratio of negative to positive rows it is -> the ratio of this log, the published one."""
-    computed = statistics.negatives_per_positive(actions_of(paths, dataset), dataset)
-    published = statistics.with_weighted_mean(PUBLISHED[dataset].ratios, dataset)
-    weights = WEIGHTS.get(dataset, {})
-    threshold, published_threshold = paths.click_threshold, statistics.CLICK_THRESHOLD
-    elsewhere = "" if threshold == published_threshold else f"; published: {published_threshold:g}"
-    names = {action: f"{action} (weight {weight})" for action, weight in weights.items()} | {
-        "click": f"click (at threshold {threshold:g}{elsewhere})",
-        WEIGHTED_MEAN: f"weighted mean of the {len(weights)} ratios",
-    }
-    return {names.get(action, action): (computed[action], published[action]) for action in computed}
-
-
-def buckets_of(paths: Paths, dataset: str, artefact: str) -> tuple[np.ndarray, tuple[statistics.Bucket, ...], int]:
-    """Return the share of each published bucket in this log, the buckets, and how many users or items were counted."""
-    histogram = artifacts.load(paths, artefact, dataset=dataset)
-    buckets = getattr(PUBLISHED[dataset], artefact)
-    return statistics.shares(histogram, buckets), buckets, int(histogram[:, 1].sum())
-
-
-def in_words(ratios: tuple[float, float]) -> tuple[str, str]:
-    """Return this log's ratio with two decimals, or that there is none, and the published one with all its digits."""
-    ours, theirs = ratios
-    return f"{ours:,.2f}" if np.isfinite(ours) else "no positives", f"{theirs:,.7g}"
-
-
 def draw_ratios(paths: Paths, dataset: str) -> Figure:
     """Draw bars of the negative rows for each positive one: this log's above the published ones."""
-    ratios = ratios_of(paths, dataset)
+    ratios = statistics.ratios_of(paths, dataset)
     values = np.array(list(ratios.values()))
     drawable = values[np.isfinite(values) & (values > 0)]
     left, right = min(1.0, 10 ** np.floor(np.log10(drawable.min()))), 4 * drawable.max()
     figure, ((axes,),) = plots.figure(plots.PAGE * 0.75, 0.9 + 0.32 * len(ratios))
     places = np.arange(len(ratios))
-    for k, name in enumerate((f"{dataset}, this log", f"published ({PUBLISHED[dataset].source})")):
+    for k, name in enumerate(
+        (f"{dataset}, {provenance.data_name(paths, dataset)}", f"published ({PUBLISHED[dataset].source})")
+    ):
         widths = np.where(np.isfinite(values[:, k]), np.maximum(values[:, k], left), left)
         bars = plots.horizontal_bars(axes, places, widths, k, of=2, name=name)
-        axes.bar_label(bars, [in_words(pair)[k] for pair in ratios.values()], padding=2, fontsize=6.5)
+        axes.bar_label(bars, [statistics.in_words(pair)[k] for pair in ratios.values()], padding=2, fontsize=6.5)
     axes.set(xscale="log", xlim=(left, right), yticks=places, yticklabels=list(ratios))
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
@@ -93,10 +55,10 @@ def draw_ratios(paths: Paths, dataset: str) -> Figure:
 
 def draw_shares(paths: Paths, dataset: str, artefact: str, things: str, by: str) -> Figure:
     """Draw two pies of users or items in the published buckets: this log's and the published one."""
-    computed, buckets, number = buckets_of(paths, dataset, artefact)
+    computed, buckets, number = statistics.buckets_of(paths, dataset, artefact)
     figure, ((ours, theirs),) = plots.figure(plots.PAGE, 2.3, columns=2)
     names = [bucket.name.replace("-", "–") for bucket in buckets]
-    plots.pie(ours, computed, names, f"this log, {number:,} {things}")
+    plots.pie(ours, computed, names, f"{provenance.data_name(paths, dataset)}, {number:,} {things}")
     total = getattr(PUBLISHED[dataset], things)
     plots.pie(theirs, np.array([bucket.share for bucket in buckets]), names, f"published, {total:,} {things}")
     figure.suptitle(f"{dataset}: {things} by {by}", x=0.01, ha="left", fontsize=9)
@@ -123,18 +85,18 @@ DATASET_FIGURES: dict[str, Callable[[Paths, str], Figure]] = {
 
 def print_statistics(paths: Paths, dataset: str) -> None:
     """Print the ratios and shares of this log beside the published ones."""
-    rows = actions_of(paths, dataset)["rows"]
-    published = PUBLISHED[dataset]
+    rows = statistics.actions_of(paths, dataset)["rows"]
+    published, ours = PUBLISHED[dataset], provenance.data_name(paths, dataset)
     print(f"  {rows:,} rows, unfiltered; published: {published.source}, {published.rows:,} rows")
-    print(f"  {'rows without the action for each row with it':<52}{'this log':>14}{'published':>14}")
-    for name, ratios in ratios_of(paths, dataset).items():
-        print(f"    {name:<50}" + "".join(f"{text:>14}" for text in in_words(ratios)))
+    print(f"  {'rows without the action for each row with it':<52}{ours:>14}{'published':>14}")
+    for name, ratios in statistics.ratios_of(paths, dataset).items():
+        print(f"    {name:<50}" + "".join(f"{text:>14}" for text in statistics.in_words(ratios)))
     for artefact, title in {
         "user_lengths": "users by interactions",
         "item_popularities": "items by times watched",
     }.items():
-        shares, buckets, number = buckets_of(paths, dataset, artefact)
-        print(f"  {title + f' ({number:,} in this log)':<52}{'this log':>14}{'published':>14}")
+        shares, buckets, number = statistics.buckets_of(paths, dataset, artefact)
+        print(f"  {f'{title} ({number:,})':<52}{ours:>14}{'published':>14}")
         for bucket, share in zip(buckets, shares, strict=True):
             print(f"    {bucket.name:<50}{100 * share:>12.2f} %{100 * bucket.share:>12.2f} %")
 

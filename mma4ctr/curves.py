@@ -34,7 +34,7 @@ def draw_lines(tables: TaskTables, axes: Axes, points: list[tuple[float, str, Se
         found = [(x, summarise(evaluations)) for x, evaluations in evaluated if evaluations]
         if found:
             ends = [one.low for _, one in found], [one.high for _, one in found]
-            plots.line(axes, [x for x, _ in found], [one.auc for _, one in found], k, f"ours: {variant}", ends)
+            plots.line(axes, [x for x, _ in found], [one.auc for _, one in found], k, f"{tables.ours}: {variant}", ends)
 
 
 def draw_epochs(tables: TaskTables) -> Figure | None:
@@ -86,9 +86,9 @@ def draw_loss(tables: TaskTables, part: str) -> Figure | None:
     figure, ((axes,),) = plots.figure(plots.PAGE * 0.6, 3.0)
     for k, (variant, run) in enumerate(histories, start=1):
         losses = [entry[f"{part}_loss"] for entry in run.history]
-        plots.line(axes, np.arange(1, len(losses) + 1), losses, k, f"ours: {variant}")
+        plots.line(axes, np.arange(1, len(losses) + 1), losses, k, f"{tables.ours}: {variant}")
     what = {"train": "training", "valid": "validation"}[part]
-    plots.label(axes, "epochs", f"{what} loss (batch softmax, mean over batches)")
+    plots.label(axes, "epochs", f"{what} loss, batch softmax")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
 

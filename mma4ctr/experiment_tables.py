@@ -8,12 +8,13 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from mma4ctr import published
+from mma4ctr import provenance, published
 from mma4ctr.comparison import Difference, Summary, difference, summarise
 from mma4ctr.experiments import EXPERIMENTS, SUBSECTIONS, VARIANTS, Experiment, Point, Setting, Variant
 from mma4ctr.label_rates import NAMES as LABEL_RATES
 from mma4ctr.report_model import Cell, Table
 from mma4ctr.results import Evaluation, Results, Trajectory
+from mma4ctr.tables import TASKS
 
 DIFFERENT, CONTRADICTED = "≠", "‡"
 BLANK = Cell("")
@@ -75,6 +76,7 @@ class TaskTables:
 
     def __init__(self, results: Results, task: str) -> None:
         self.results, self.task = results, task
+        self.ours = provenance.ours(results.paths, TASKS[task].dataset)
         self.variants = [variant for variant in VARIANTS if self._has_runs(variant)]
 
     def _has_runs(self, variant: Variant) -> bool:
@@ -153,7 +155,7 @@ class TaskTables:
 
     def columns(self) -> tuple[str, ...]:
         """Return the heads of an experiment's table."""
-        return ("setting", "epochs", "published", "ours − published", *(f"ours: {v}" for v in self.variants))
+        return ("setting", "epochs", "published", "ours − published", *(f"{self.ours}: {v}" for v in self.variants))
 
     def note(self, experiment: Experiment, rows: Sequence[tuple[Cell, ...]]) -> str:
         """Return what has to be known to read a table."""
@@ -180,7 +182,7 @@ class TaskTables:
             for model in models for epochs in experiment.epochs
         ]  # fmt: skip
         heads = [f"{title}, {what}" for title in figures
-                 for what in ("published", *(f"ours: {variant}" for variant in self.variants))]  # fmt: skip
+                 for what in ("published", *(f"{self.ours}: {variant}" for variant in self.variants))]  # fmt: skip
         title = f"{number}: {experiment.title}" if number else f"{experiment.title} (no published table)"
         return Table(title, ("model", "epochs", *heads), tuple(rows), self.note(experiment, rows) + BASELINES_NOTE)
 
@@ -210,8 +212,8 @@ class TaskTables:
              *(mine if model == published.MODEL else (BLANK,) * 4))
             for model in (published.MODEL, *published_models(number))
         ]  # fmt: skip
-        heads = (*(f"{name}, published" for name in figures), "training (s), ours", "epochs, ours", "test (s), ours",
-                 "parameters, ours")  # fmt: skip
+        measured = ("training (s)", "epochs", "test (s)", "parameters")
+        heads = (*(f"{name}, published" for name in figures), *(f"{name}, {self.ours}" for name in measured))
         note = (
             "Published on one NVIDIA GeForce RTX 3090; for how many epochs is not printed. Ours: the whole training "
             "run, without reading its input, and one pass over the test rows with AUC and LogLoss, on this machine and "

@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from mma4ctr.results import Results, settings_paths
 from mma4ctr.tables import TASKS
 
 TRAINING_SHARE = 0.8  # of a task's rows
-TIMED_SECONDS = 0.2  # how long a training step is timed for an estimate
+TIMED_SECONDS = 0.05  # how long a training step is timed for an estimate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,20 +51,29 @@ class Job:
         return ", ".join([*words, f"{point.epochs} epochs"])
 
 
-def arguments_of(paths: Paths, points: Sequence[Point]) -> tuple[str, ...]:
-    """Return the options of mlp.py for one run that serves all `points`, which differ in their epochs alone."""
-    point = max(points, key=lambda point: point.epochs)
-    setting = point.setting
-    file = settings_paths(paths, point.variant.reduction, setting.user_embedding_length).file
+def arguments_of(paths: Paths, config: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the options of mlp.py for a run with this configuration (see `runs.Run.config`)."""
+    file = settings_paths(paths, config["reduction"], config["user_embedding_length"]).file
     options = {
-        "--paths": file, "--dataset": point.task, "--feature": setting.feature, "--protocol": point.variant.protocol,
-        "--epochs": point.epochs, "--learning_rate": f"{setting.learning_rate:g}", "--batch_size": setting.batch_size,
-        "--lr_change": setting.lr_change, "--seed": point.seed,
+        "--paths": file, "--dataset": config["task"], "--feature": config["feature"],
+        "--protocol": config["protocol"], "--epochs": config["epochs"], "--eval_every": config["eval_every"],
+        "--learning_rate": f"{config['learning_rate']:g}", "--batch_size": config["batch_size"],
+        "--lr_change": config["lr_change"], "--loss": config["loss"], "--patience": config["patience"],
+        "--seed": config["seed"],
     }  # fmt: skip
-    arguments = [str(word) for option in options.items() for word in option]
+    given = [str(word) for option in options.items() for word in option if option[1] is not None]
+    return (*given, *(() if config["interruption"] else ("--no_interruption",)))
+
+
+def config_of(points: Sequence[Point]) -> dict[str, object]:
+    """Return the configuration of one run that serves all `points`, which differ in their epochs alone."""
+    point = max(points, key=lambda point: point.epochs)
     every = math.gcd(*(point.epochs for point in points))
-    tested = ["--eval_every", str(every)] if every < point.epochs else []
-    return (*arguments, *tested, *(() if setting.interruption else ("--no_interruption",)))
+    return {
+        "task": point.task, **dataclasses.asdict(point.variant), **dataclasses.asdict(point.setting),
+        "epochs": point.epochs, "eval_every": every if every < point.epochs else None, "seed": point.seed,
+        "loss": "batch_softmax", "patience": None,
+    }  # fmt: skip
 
 
 def jobs_of(paths: Paths, points: Sequence[Point]) -> list[Job]:
@@ -72,7 +81,7 @@ def jobs_of(paths: Paths, points: Sequence[Point]) -> list[Job]:
     groups: dict[Point, list[Point]] = {}
     for point in points:
         groups.setdefault(dataclasses.replace(point, epochs=0), []).append(point)
-    return [Job(tuple(group), arguments_of(paths, group)) for group in groups.values()]
+    return [Job(tuple(group), arguments_of(paths, config_of(group))) for group in groups.values()]
 
 
 def unfinished(results: Results, jobs: Sequence[Job]) -> list[Job]:

@@ -9,6 +9,9 @@ from types import MappingProxyType
 
 import numpy as np
 
+from load_path import Paths
+from mma4ctr import artifacts
+from mma4ctr.cli import UserError
 from mma4ctr.wechat import ACTION_WEIGHTS
 
 
@@ -134,3 +137,46 @@ def shares(histogram: np.ndarray, buckets: tuple[Bucket, ...]) -> np.ndarray:
     ends = [math.inf if bucket.high is None else bucket.high for bucket in buckets]
     inside = [having[(counts >= bucket.low) & (counts <= end)].sum() for bucket, end in zip(buckets, ends, strict=True)]
     return np.array(inside, dtype=np.float64) / having.sum()
+
+
+def actions_of(paths: Paths, dataset: str) -> dict[str, int]:
+    """Return the rows of the unfiltered log and the positive rows of each action."""
+    actions = artifacts.load_json(paths, "actions", dataset=dataset)
+    expected = {"rows", *PUBLISHED[dataset].ratios}
+    if set(actions) != expected or not all(isinstance(number, int) for number in actions.values()):
+        file, again = (
+            artifacts.path(paths, "actions", dataset=dataset),
+            artifacts.command(paths, "preprocess_inter.py", dataset),
+        )
+        raise UserError(
+            f"{file}: found {str(actions)[:80]}, expected whole numbers for {', '.join(sorted(expected))}; rerun "
+            f"{again} --force"
+        )
+    return actions
+
+
+def ratios_of(paths: Paths, dataset: str) -> dict[str, tuple[float, float]]:
+    """Return, in words, whose ratio of negative to positive rows it is -> the ratio of this log, the published one."""
+    computed = negatives_per_positive(actions_of(paths, dataset), dataset)
+    published = with_weighted_mean(PUBLISHED[dataset].ratios, dataset)
+    weights = WEIGHTS.get(dataset, {})
+    threshold, published_threshold = paths.click_threshold, CLICK_THRESHOLD
+    elsewhere = "" if threshold == published_threshold else f"; published: {published_threshold:g}"
+    names = {action: f"{action} (weight {weight})" for action, weight in weights.items()} | {
+        "click": f"click (at threshold {threshold:g}{elsewhere})",
+        WEIGHTED_MEAN: f"weighted mean of the {len(weights)} ratios",
+    }
+    return {names.get(action, action): (computed[action], published[action]) for action in computed}
+
+
+def buckets_of(paths: Paths, dataset: str, artefact: str) -> tuple[np.ndarray, tuple[Bucket, ...], int]:
+    """Return the share of each published bucket in this log, the buckets, and how many users or items were counted."""
+    histogram = artifacts.load(paths, artefact, dataset=dataset)
+    buckets = getattr(PUBLISHED[dataset], artefact)
+    return shares(histogram, buckets), buckets, int(histogram[:, 1].sum())
+
+
+def in_words(ratios: tuple[float, float]) -> tuple[str, str]:
+    """Return this log's ratio with two decimals, or that there is none, and the published one with all its digits."""
+    ours, theirs = ratios
+    return f"{ours:,.2f}" if np.isfinite(ours) else "no positives", f"{theirs:,.7g}"

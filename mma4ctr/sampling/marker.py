@@ -97,3 +97,8 @@ def prepare(folder: Path, wanted: Settings, force: bool) -> Marker:
             "add --force to rewrite it or choose another --out"
         )
     return found if found is not None and found.settings == wanted else Marker(wanted, {})
+
+
+def is_sample(folder: Path) -> bool:
+    """Tell whether the raw logs in `folder` were made up by sample_data.py, which marks a folder above them."""
+    return any(load(parent) is not None for parent in (folder, *folder.parents) if (parent / NAME).is_file())
