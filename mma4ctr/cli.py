@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import functools
+import os
 import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
@@ -26,11 +28,15 @@ def step(main: Callable[[Sequence[str] | None], object]) -> Callable[[Sequence[s
 
     @functools.wraps(main)
     def wrapped(argv: Sequence[str] | None = None) -> object:
+        warnings.formatwarning = lambda message, *where: f"warning: {message}\n"  # one line, without source code
         try:
             return main(argv)
         except UserError as error:
             print(f"error: {error}", file=sys.stderr)
             raise SystemExit(2) from None
+        except BrokenPipeError:  # whoever read the output, such as head, has had enough
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(1) from None
         except OSError as error:
             print(f"error: {error.filename}: {error.strerror}; check the folders of path.json", file=sys.stderr)
             raise SystemExit(2) from None

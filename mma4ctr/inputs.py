@@ -47,9 +47,15 @@ def joins_name(feature: str) -> str:
 
 def load_items(paths: Paths, dataset: str, feature: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the item ids (items,) int64, sorted, and the item features (items, columns) float32 of one feature."""
-    joins = artifacts.load_json(paths, joins_name(feature), dataset=dataset, feature=feature)
-    ids = artifacts.load(paths, joins["items"]["name"], **joins["items"]["keys"])
-    tables = [artifacts.load(paths, table["name"], **table["keys"]) for table in joins["tables"]]
+    name, keys = joins_name(feature), {"dataset": dataset, "feature": feature}
+    joins = artifacts.load_json(paths, name, **keys)
+    try:
+        ids = artifacts.load(paths, joins["items"]["name"], **joins["items"]["keys"])
+        tables = [artifacts.load(paths, table["name"], **table["keys"]) for table in joins["tables"]]
+    except (KeyError, TypeError):
+        again = artifacts.command(paths, artifacts.ARTIFACTS[name].writer, dataset)
+        file = artifacts.path(paths, name, **keys)
+        raise UserError(f"{file}: not a list of what {feature} joins; rerun {again} --force") from None
     return ids, tables[0] if len(tables) == 1 else np.hstack(tables)
 
 

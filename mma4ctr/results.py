@@ -132,7 +132,8 @@ class Results:
     def add(self, run: str) -> None:
         """Take in a run that has just finished."""
         folder = runs.folder_of(self.paths, run)
-        config, content, history = (artifacts.read_json(folder / f"{name}.json", "python mlp.py")
+        again = f"python mlp.py after removing the folder {folder}"
+        config, content, history = (artifacts.read_json(folder / f"{name}.json", again)
                                     for name in ("config", "metrics", "history"))  # fmt: skip
         self.by_key.setdefault(key_of(config), []).append(Trajectory(folder, config, content, history))
 

@@ -43,8 +43,9 @@ def built_on(paths: Paths, task: str, feature: str, protocol: str) -> dict[str, 
     for modality in FEATURES[feature].modalities:
         if modality not in there:
             raise UserError(
-                f"{feature} needs the {modality} modality, for which {dataset} has no feature files; put them into "
-                f"{paths.raw_folder(dataset)} and rerun python preprocess_multimodal.py, or choose another feature"
+                f"{feature} needs the {modality} modality, for which {dataset} has no features: its files are missing "
+                f"from {paths.raw_folder(dataset)}, or empty; put them there and rerun python "
+                "preprocess_multimodal.py, or choose another feature"
             )
     matrix_step = "gen_matrix.py" if FEATURES[feature].fusion == "single" else "cross_matrix.py"
     wanted = [("preprocess_inter.py", ""), (matrix_step, "")]
@@ -148,7 +149,8 @@ def load_array(file: Path) -> np.ndarray:
 
 def read_metrics(paths: Paths, run: str) -> dict:
     """Return the metrics of a finished run."""
-    return artifacts.read_json(folder_of(paths, run) / METRICS, "python mlp.py")
+    folder = folder_of(paths, run)
+    return artifacts.read_object(folder / METRICS, f"python mlp.py after removing the folder {folder}")
 
 
 def save_metrics(folder: Path, content: dict[str, object]) -> None:
@@ -160,8 +162,7 @@ def save_metrics(folder: Path, content: dict[str, object]) -> None:
 
 def all_metrics(paths: Paths) -> Iterable[dict]:
     """Return the metrics of every finished run, sorted by run."""
-    files = sorted(paths.saved_path.glob(f"*/{METRICS}"))
-    return [artifacts.read_json(file, "python mlp.py") for file in files]
+    return [read_metrics(paths, file.parent.name) for file in sorted(paths.saved_path.glob(f"*/{METRICS}"))]
 
 
 def rebuild_results(paths: Paths) -> Path:

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import pickle
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,6 +26,8 @@ from mma4ctr.model import LOSSES, MLP, initialise, starting_bias
 ATTEMPTS = 5  # how often an epoch is tried before its result is kept whatever it is
 EPOCHS_PER_HALVING = 5
 EVALUATION_ROWS = 8_192  # rows scored at a time
+# What PyTorch raises for a checkpoint that is not whole, or not of this model.
+DAMAGED = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,9 +157,14 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
 
     def _resume(self, checkpoint: Path) -> None:
-        content = torch.load(checkpoint, weights_only=True, map_location=self.training.clicks.device)
-        self._restore(content)
-        self.best, self.progress = content["best"], Progress(**content["progress"])
+        try:
+            content = torch.load(checkpoint, weights_only=True, map_location=self.training.clicks.device)
+            self._restore(content)
+            self.best, self.progress = content["best"], Progress(**content["progress"])
+        except DAMAGED as error:
+            warnings.warn(f"{checkpoint}: cannot be read ({error!s:.60}); the run starts over", stacklevel=2)
+            self.best, self.progress = {}, Progress()
+            self._start(attempt=0)
 
     def _save(self) -> None:
         if self.checkpoint is not None:

@@ -143,3 +143,30 @@ def test_results_are_rebuilt_from_the_run_folders(copies: tuple[Path, Path], cap
     assert out.splitlines()[-1].startswith("AUC=0.")
     assert lines_of(file) == lines
     assert before == {path: path.stat().st_mtime_ns for path in (file.parent / "saved").rglob("*/*")}
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn", None], ids=["empty", "torn", "of another model"])
+def test_a_damaged_checkpoint_starts_over(content: bytes | None, copies: tuple[Path, Path]) -> None:
+    one, two = copies
+    train(one)
+    (run,) = (history.parent.name for history in (one.parent / "saved").glob("*/history.json"))
+    checkpoint = two.parent / "torch_model" / run / "checkpoint.pt"
+    checkpoint.parent.mkdir(parents=True)
+    if content is None:
+        torch.save({"model": {}, "optimiser": {}, "best": {}, "progress": {}}, checkpoint)
+    else:
+        checkpoint.write_bytes(content)
+    with pytest.warns(UserWarning, match="the run starts over"):
+        train(two)
+    assert results(two) == results(one)
+
+
+def test_damaged_metrics_end_in_one_line(copies: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    train(copies[0])
+    metrics = next(file for file in (copies[0].parent / "saved").glob("*/metrics.json") if "epochs" in file.read_text())
+    metrics.write_text("{")
+    with pytest.raises(SystemExit) as ended:
+        train(copies[0])
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert str(metrics) in line and f"after removing the folder {metrics.parent}" in line
