@@ -1,12 +1,20 @@
-# make demo   the whole pipeline on sample data      make test   linting and the test suite
-# make bench  the benchmarks of benchmarks/          make clean  remove the environment and the samples
+# make demo    the whole pipeline on sample data      make test   linting and the test suite
+# make report  every table and figure of what has run  make bench  the benchmarks of benchmarks/
+# make clean   remove the environment and the samples
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test bench clean
+# The runs that the report is about: those of path.json where it has any, those of the demo otherwise.
+PATHS ?= $(if $(wildcard data/saved/results.csv),path.json,sample/demo/path.json)
+
+.PHONY: demo report test bench clean
 
 demo: .venv/demo.installed
 	$(BIN)/python demo.py
+
+report: .venv/demo.installed
+	$(BIN)/python statis_and_draw.py --paths $(PATHS)
+	$(BIN)/python viewer.py --paths $(PATHS)
 
 test: .venv/test.installed
 	$(BIN)/ruff check .
@@ -16,6 +24,7 @@ test: .venv/test.installed
 bench: .venv/demo.installed
 	$(BIN)/python benchmarks/tenth_wechat.py
 	$(BIN)/python benchmarks/null_check.py
+	$(BIN)/python benchmarks/killed_grid.py
 
 .venv/demo.installed: requirements.txt
 .venv/test.installed: requirements-test.txt requirements.txt

@@ -1,4 +1,4 @@
-"""Run the whole pipeline on sample data: steps 0 to 6 for every task under both protocols, then one table.
+"""Run the whole pipeline on sample data: steps 0 to 6 for every task under both protocols, one table, then the report.
 
 Each script's command is printed as it runs, so that the same can be done by hand. What has not changed since the last
 time is not done again. The sample is made up: its figures show that the pipeline works, and say nothing about the
@@ -16,6 +16,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+import adjust_hyperparameter
 import cross_matrix
 import gen_matrix
 import get_user_embedding
@@ -23,6 +24,8 @@ import mlp
 import preprocess_inter
 import preprocess_multimodal
 import sample_data
+import statis_and_draw
+import viewer
 from load_path import Paths, load_path
 from mma4ctr import cli, runs
 from mma4ctr.tables import MODAL_SELECT, PROTOCOLS, TASKS
@@ -30,6 +33,12 @@ from mma4ctr.tables import MODAL_SELECT, PROTOCOLS, TASKS
 # The sample has fewer rows than the real logs, so that the batches are smaller, too.
 TRAINING = ("--epochs", "10", "--batch_size", "1024")
 ALL_FEATURES_OF = "wechat"
+# The report's experiments, reduced: every one of wechat, and every feature of the other tasks, with fewer epochs.
+GRIDS = (
+    ("--dataset", "wechat", "--protocol", "published", "--longest", "30"),
+    ("--protocol", "published", "clean", "--longest", "10", "--experiment", "single_modal", "two_modal_concat",
+     "two_modal_cross", "three_modal_cross", "performance"),
+)  # fmt: skip
 TABLE_WIDTH = 160  # characters; a narrower terminal wraps lines rather than lose figures
 # Column of the table -> how a run's metrics fill it; a figure that a row does not have is empty.
 COLUMNS: dict[str, Callable[[dict], str]] = {
@@ -75,6 +84,14 @@ def train(to: Sequence[str]) -> list[str]:
     return done
 
 
+def write_report(to: Sequence[str]) -> None:
+    """Run steps 7 to 9."""
+    for options in GRIDS:
+        call(adjust_hyperparameter.main, *to, *options, "--reduction", "average_pooling", "--jobs", "2")
+    call(statis_and_draw.main, *to)
+    call(viewer.main, *to, "--protocol", "published", "--reduction", "average_pooling")
+
+
 def with_label_rates(paths: Paths, done: Iterable[str]) -> list[dict]:
     """Return the metrics of the runs, those of one task and protocol followed by the label-rate predictors."""
     found = [runs.read_metrics(paths, run) for run in done]
@@ -113,13 +130,18 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("--scale", choices=("tiny", "demo"), default="demo", help="size of the sample (default: demo)")
     parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/SCALE)")
+    parser.add_argument("--no_report", action="store_true", help="stop after the table")
     args = parser.parse_args(argv)
     out = args.out or Path("sample") / args.scale
     call(sample_data.main, "--scale", args.scale, "--out", str(out))
     to = ("--paths", str(out / "path.json"))
     prepare(to)
     show(with_label_rates(load_path(to[1]), train(to)))
+    if not args.no_report:
+        write_report(to)
     print(f"\nEverything lies in {out}; one line for each run in {out / 'saved' / 'results.csv'}")
+    if not args.no_report:
+        print(f"Every table and figure beside the published ones: {out / 'saved' / 'report.html'}")
 
 
 if __name__ == "__main__":

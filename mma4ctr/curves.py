@@ -89,7 +89,7 @@ def draw_loss(tables: TaskTables, part: str) -> Figure | None:
         plots.line(axes, np.arange(1, len(losses) + 1), losses, k, f"{tables.ours}: {variant}")
     what = {"train": "training", "valid": "validation"}[part]
     plots.label(axes, "epochs", f"{what} loss, batch softmax")
-    figure.legend(loc="outside upper center", ncols=2)
+    figure.legend(loc="outside upper center", ncols=1)
     return figure
 
 

@@ -238,7 +238,7 @@ def published_models(table: str | None) -> tuple[str, ...]:
 
 def number_cell(number: float, form: str = ".4f") -> Cell:
     """Return a number as a cell."""
-    return Cell(f"{number:{form}}", float(number))
+    return Cell(f"{number:{form}}".replace("-", "−"), float(number))
 
 
 def summary_lines(summary: Summary) -> tuple[str, ...]:

@@ -84,16 +84,17 @@ def project(points: np.ndarray, dimensions: tuple[int, ...], seed: int) -> list[
 
     # UMAP's own distances between few points call Python for every pair: ten times slower.
     distances = squareform(pdist(points.astype(np.float64)))
-    placed = []
-    for number in dimensions:
-        start = starting_places(points, number, seed)
+    placed = [starting_places(points, number, seed) for number in dimensions]
+    if len(points) < 3:  # too few for UMAP
+        return placed
+    for place, number in enumerate(dimensions):
         reducer = umap.UMAP(
             n_neighbors=min(NEIGHBOURS, len(points) - 1), n_components=number, n_epochs=EPOCHS, metric="precomputed",
-            init=start, random_state=seed, n_jobs=1,
+            init=placed[place], random_state=seed, n_jobs=1,
         )  # fmt: skip
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "using precomputed metric")  # which only bars the way back
-            placed.append(reducer.fit_transform(distances))
+            placed[place] = reducer.fit_transform(distances)
     return placed
 
 

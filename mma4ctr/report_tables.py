@@ -5,15 +5,16 @@ from __future__ import annotations
 import platform
 import shlex
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from load_path import DEFAULT_FILE, KEYS, Paths
 from mma4ctr import leak_audit, provenance, published, records, runs, statistics
 from mma4ctr.experiment_tables import BLANK, TaskTables, evaluation_cell, number_cell
-from mma4ctr.experiments import EXPERIMENTS
+from mma4ctr.experiments import EXPERIMENTS, VARIANTS
 from mma4ctr.grid import arguments_of
 from mma4ctr.report_model import Cell, Picture, Report, Section, Table
 from mma4ctr.results import Results
-from mma4ctr.tables import PROTOCOLS, TASKS
+from mma4ctr.tables import DATASETS, PROTOCOLS, TASKS
 
 STEPS = ("preprocess_inter.py", "preprocess_multimodal.py")
 PERFORMANCE = ("performance", "performance_by_epoch")  # the experiments of section 6
@@ -57,15 +58,37 @@ def data_section(paths: Paths, tasks: Sequence[str]) -> Section:
     return Section("The data", tuple(read_from), (counted, ratios, settings, libraries), pictures(paths, names))
 
 
-def caption_of(name: str) -> str:
-    """Return what a figure shows, from its file name."""
-    return name.replace("_", " ")
+# End of a figure's name -> what it shows; the first that fits.
+CAPTIONS = {
+    "ratios": "rows without an action for each row with it",
+    "users": "users by number of interactions",
+    "items": "items by times watched",
+    "learning_rate": "AUC against learning rate",
+    "batch_size": "AUC against batch size",
+    "epochs": "AUC against epochs",
+    "TrainLoss": "training loss against epochs",
+    "ValidLoss": "validation loss against epochs",
+    "hidden_UMAP_2D": "UMAP of the hidden layer in two dimensions",
+    "hidden_UMAP_3D": "UMAP of the hidden layer in three dimensions",
+    "UMAP_2D": "UMAP of what the MLP is given in two dimensions",
+    "UMAP_3D": "UMAP of what the MLP is given in three dimensions",
+    "10": "ROC curves of every feature after 10 epochs",
+    "30": "ROC curves of every feature after 30 epochs",
+}
+
+
+def caption_of(file: Path) -> str:
+    """Return what a figure shows, from its name and, where it is of one variant, from its folder's."""
+    ending = next(end for end in CAPTIONS if file.stem.endswith(f"_{end}"))
+    variants = {f"{variant.protocol}_{variant.reduction}": f", {variant}" for variant in VARIANTS}
+    of = next(name for name in (*TASKS, *DATASETS) if file.stem.startswith(f"{name}_"))
+    return f"{of}: {CAPTIONS[ending]}{variants.get(file.parent.name, '')}"
 
 
 def pictures(paths: Paths, names: Iterable[str]) -> tuple[Picture, ...]:
     """Return those of the figures that have been drawn."""
     files = ((paths.saved_path / "figures" / f"{name}.svg") for name in names)
-    return tuple(Picture(file, caption_of(file.stem)) for file in files if file.exists())
+    return tuple(Picture(file, caption_of(file)) for file in files if file.exists())
 
 
 def task_section(tables: TaskTables) -> Section:
@@ -80,7 +103,7 @@ def task_section(tables: TaskTables) -> Section:
     views = [str(file.relative_to(figures).with_suffix("")) for folder in folders
              for file in sorted(folder.glob(f"{task}_*.svg"))]  # fmt: skip
     shown = (
-        "ours: the published protocol with average pooling stands first, beside the difference from the published "
+        "Our runs with the published protocol and average pooling stand first, beside the difference from the published "
         "figure; the other protocol and PCA reduction have columns of their own.",
     )
     drawn = pictures(paths, [*curves, *losses, *views])
