@@ -103,8 +103,8 @@ def task_section(tables: TaskTables) -> Section:
     views = [str(file.relative_to(figures).with_suffix("")) for folder in folders
              for file in sorted(folder.glob(f"{task}_*.svg"))]  # fmt: skip
     shown = (
-        "Our runs with the published protocol and average pooling stand first, beside the difference from the published "
-        "figure; the other protocol and PCA reduction have columns of their own.",
+        "Our runs with the published protocol and average pooling stand first, beside the difference from the "
+        "published figure; the other protocol and PCA reduction have columns of their own.",
     )
     drawn = pictures(paths, [*curves, *losses, *views])
     return Section(f"{task}: the published tables", shown, (*experiments, *performance, tables.computation()), drawn)
