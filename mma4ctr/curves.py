@@ -78,18 +78,23 @@ def _panels(
 
 
 def draw_loss(tables: TaskTables, part: str) -> Figure | None:
-    """Draw the loss of the training or validation rows (`part` is train or valid) against epochs."""
-    runs = [(variant, tables.longest_run(variant)) for variant in tables.variants]
-    histories = [(variant, run) for variant, run in runs if run is not None]
-    if not histories:
+    """Draw the loss of the training or validation rows (`part` is train or valid) against epochs.
+
+    Each protocol has a panel: the loss depends on how many clicks a batch has, which protocols do not share.
+    """
+    runs = {variant: run for variant in tables.variants if (run := tables.longest_run(variant)) is not None}
+    protocols = list(dict.fromkeys(variant.protocol for variant in runs))
+    if not runs:
         return None
-    figure, ((axes,),) = plots.figure(plots.PAGE * 0.6, 3.0)
-    for k, (variant, run) in enumerate(histories, start=1):
-        losses = [entry[f"{part}_loss"] for entry in run.history]
-        plots.line(axes, np.arange(1, len(losses) + 1), losses, k, f"{tables.ours}: {variant}")
+    figure, grid = plots.figure(plots.PAGE * (1 if len(protocols) > 1 else 0.6), 3.0, columns=len(protocols))
     what = {"train": "training", "valid": "validation"}[part]
-    plots.label(axes, "epochs", f"{what} loss, batch softmax")
-    figure.legend(loc="outside upper center", ncols=1)
+    for axes, protocol in zip(grid[0], protocols, strict=True):
+        for k, (variant, run) in enumerate(runs.items(), start=1):
+            if variant.protocol == protocol:
+                losses = [entry[f"{part}_loss"] for entry in run.history]
+                plots.line(axes, np.arange(1, len(losses) + 1), losses, k, f"{tables.ours}: {variant}")
+        plots.label(axes, "epochs", f"{what} loss, batch softmax")
+        axes.legend()
     return figure
 
 

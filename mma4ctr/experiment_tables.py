@@ -246,8 +246,7 @@ def summary_lines(summary: Summary) -> tuple[str, ...]:
     spread = "1 seed" if math.isnan(summary.spread) else f"± {summary.spread:.4f} over {summary.seeds} seeds"
     gauc = "none" if math.isnan(summary.gauc) else f"{summary.gauc:.4f}"
     return (
-        f"[{summary.low:.4f}, {summary.high:.4f}]",
-        spread,
+        f"[{summary.low:.4f}, {summary.high:.4f}], {spread}",
         f"GAUC {gauc}, AP {summary.average_precision:.4f}",
         f"{summary.test_positives:,} positives",
     )
@@ -262,5 +261,5 @@ def difference_lines(found: Difference) -> tuple[str, ...]:
 def evaluation_cell(evaluation: Evaluation) -> Cell:
     """Return the AUC of one evaluation."""
     summary = summarise([evaluation])
-    lines = summary_lines(summary)
-    return Cell(f"{summary.auc:.4f}", summary.auc, (lines[0], *lines[2:]))
+    interval = f"[{summary.low:.4f}, {summary.high:.4f}]"
+    return Cell(f"{summary.auc:.4f}", summary.auc, (interval, *summary_lines(summary)[1:]))

@@ -53,6 +53,7 @@ matplotlib.rcdefaults()
 matplotlib.rcParams.update(STYLE)
 # Format -> metadata without a date, so that equal figures are equal files.
 FORMATS = {"svg": {"Date": None}, "png": {"Software": None}}
+MOST_MARKERS = 20  # on a line; more would hide its style
 
 
 def figure(width: float = COLUMN, height: float = 2.6, rows: int = 1, columns: int = 1) -> tuple[Figure, np.ndarray]:
@@ -88,8 +89,9 @@ def line(
     """Draw the `k`-th line of `axes`, with a band between the low and high ends of its `interval`, if it has one."""
     colour = COLOURS[k % len(COLOURS)]
     axes.plot(
-        x, y, color=colour, linestyle=LINE_STYLES[k % len(LINE_STYLES)], marker=MARKERS[k % len(MARKERS)], label=name
-    )
+        x, y, color=colour, linestyle=LINE_STYLES[k % len(LINE_STYLES)], marker=MARKERS[k % len(MARKERS)], label=name,
+        markevery=max(1, len(x) // MOST_MARKERS),
+    )  # fmt: skip
     if interval is not None:
         axes.fill_between(x, *interval, color=colour, alpha=0.18, linewidth=0)
 
