@@ -102,6 +102,15 @@ def load_factors(paths: Paths, task: str, feature: str, protocol: str) -> Factor
     return Factors(load_users(paths, task, feature, protocol, users), items, task_rows, parts)
 
 
+def fused_rows(paths: Paths, task: str, protocol: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the rows (n, 3) int32 of a task (user, item, click) and the places of each part for the fused features."""
+    dataset = TASKS[task].dataset
+    task_rows = artifacts.load(paths, "rows", task=task, protocol=protocol)
+    ids, fused = (artifacts.load(paths, name, dataset=dataset) for name in ("items", "fused_items"))
+    covered = rows.places_in(fused, ids)[task_rows[:, 1]] >= 0
+    return task_rows, rows.split(protocol, task_rows[:, 0], covered, paths.seed)
+
+
 def occurring(table: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows of `table` that occur in `index` (n,), and the index into those; both are copies."""
     occurs = np.zeros(len(table), dtype=bool)

@@ -12,8 +12,7 @@ import dataclasses
 import numpy as np
 
 from load_path import Paths
-from mma4ctr import artifacts, metrics, rows
-from mma4ctr.tables import TASKS
+from mma4ctr import inputs, metrics, rows
 
 DRAWS = 20
 
@@ -59,11 +58,8 @@ def rate_auc(task_rows: np.ndarray, clicks: np.ndarray, seen: np.ndarray, test: 
 
 def audit(paths: Paths, task: str, protocol: str) -> Audit:
     """Audit one task under one protocol, on the rows of the fused features."""
-    dataset = TASKS[task].dataset
-    task_rows = artifacts.load(paths, "rows", task=task, protocol=protocol)
-    ids, fused = (artifacts.load(paths, name, dataset=dataset) for name in ("items", "fused_items"))
-    covered = rows.places_in(fused, ids)[task_rows[:, 1]] >= 0
-    test = rows.split(protocol, task_rows[:, 0], covered, paths.seed)["test"]
+    task_rows, parts = inputs.fused_rows(paths, task, protocol)
+    test = parts["test"]
     seen = np.flatnonzero(rows.embedding_rows(protocol, task_rows[:, 0]))
     generator = np.random.default_rng(paths.seed)
     clicks = task_rows[:, 2]
