@@ -1,5 +1,6 @@
 # make demo    the whole pipeline on sample data      make test   linting and the test suite
 # make report  every table and figure of what has run  make bench  the benchmarks of benchmarks/
+# make baselines  the eight published baselines on the sample of make demo
 # make clean   remove the environment and the samples
 PYTHON ?= python3
 BIN := .venv/bin
@@ -7,7 +8,7 @@ BIN := .venv/bin
 # The runs that the report is about: those of path.json where it has any, those of the demo otherwise.
 PATHS ?= $(if $(wildcard data/saved/results.csv),path.json,sample/demo/path.json)
 
-.PHONY: demo report test bench clean
+.PHONY: demo report baselines test bench clean
 
 demo: .venv/demo.installed
 	$(BIN)/python demo.py
@@ -16,7 +17,11 @@ report: .venv/demo.installed
 	$(BIN)/python statis_and_draw.py --paths $(PATHS)
 	$(BIN)/python viewer.py --paths $(PATHS)
 
-test: .venv/test.installed
+baselines: .venv/demo.installed .venv/recbole.installed
+	test -e sample/demo/matrix/records/cross_matrix_wechat.json || $(BIN)/python demo.py --no_report
+	$(BIN)/python baseline/comp.py --paths sample/demo/path.json --config baseline/demo.yaml --epochs 5 10
+
+test: .venv/test.installed .venv/recbole.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -n 2
@@ -28,6 +33,13 @@ bench: .venv/demo.installed
 
 .venv/demo.installed: requirements.txt
 .venv/test.installed: requirements-test.txt requirements.txt
+
+# RecBole's own requirements ask for releases that do not exist for current Pythons: see baseline/requirements.txt.
+.venv/recbole.installed: baseline/requirements.txt requirements.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r baseline/requirements.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps recbole==1.2.1
+	touch $@
 
 .venv/%.installed:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; give one with make PYTHON=...")'

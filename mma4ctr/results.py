@@ -126,7 +126,7 @@ class Results:
         self.paths = paths
         self.by_key: dict[str, list[Trajectory]] = {}
         for content in runs.all_metrics(paths):
-            if "parameters" in content:  # label-rate predictors and baselines have no trajectory
+            if "in_features" in content:  # label-rate predictors and baselines are not runs of the MLP
                 self.add(content["run"])
 
     def add(self, run: str) -> None:

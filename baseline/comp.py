@@ -1,0 +1,301 @@
+"""Train and test the publication's baselines, each run once.
+
+Reads   bipartite_graph/ of step 1, and for the clean setting matrix/ of step 4
+Writes  saved/<run>/ and a line of saved/results.csv for each run; saved/baselines/: the files that RecBole reads
+
+clean      the comparison: the rows, labels and split of MMa4CTR under the clean protocol, fused features
+published  the published setting as far as its files tell: every watched video, without a label, against sampled
+           unwatched ones, on a random split; its figures, <model>@watched, are NOT comparable with MMa4CTR's
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+import mlp
+from baseline import adapter, interactions
+from load_path import Paths, load_path
+from mma4ctr import artifacts, cli, inputs, metrics, records, runs
+from mma4ctr.tables import TASKS
+
+SETTINGS = ("clean", "published")
+FOLDER = Path(__file__).resolve().parent
+
+
+@dataclasses.dataclass(frozen=True)
+class Kind:
+    """What a model is trained on.
+
+    sequential : whether it reads histories
+    training : the file of its training rows; all labelled rows, or the clicks alone
+    negatives : whether each click needs a row that is none
+    """
+
+    sequential: bool
+    training: str
+    negatives: bool
+
+
+MODELS = {
+    "BPR": Kind(False, "clicks", True),
+    "FPMC": Kind(True, "clicks", True),
+    "NGCF": Kind(False, "clicks", True),
+    "LightGCN": Kind(False, "clicks", True),
+    "BERT4Rec": Kind(True, "clicks", False),
+    "GCSAN": Kind(True, "clicks", False),
+    "DIN": Kind(True, "training", False),
+    "DIEN": Kind(True, "training", False),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this script."""
+    made = cli.parser(__doc__)
+    cli.add_paths_argument(made)
+    made.add_argument("--dataset", nargs="+", choices=TASKS, default=list(TASKS), help="tasks (default: all)")
+    made.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all")
+    made.add_argument("--epochs", nargs="+", type=mlp.at_least_1, default=[10, 20, 30, 50], metavar="N",
+                      help="test after so many epochs; one run serves all of them (default: 10 20 30 50)")  # fmt: skip
+    made.add_argument("--seeds", type=mlp.at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
+    made.add_argument("--setting", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="default: both")
+    made.add_argument("--negatives", choices=adapter.NEGATIVES, default="sampled",
+                      help="of the pairwise models in the clean setting (default: sampled)")  # fmt: skip
+    made.add_argument(
+        "--config", nargs="+", default=[], metavar="FILE", help="further YAML files, laid over the others"
+    )
+    return made
+
+
+def read_yaml(file: Path) -> dict:
+    """Read a YAML file of options; raise `UserError` if there is none or it holds something else."""
+    try:
+        content = yaml.safe_load(file.read_text()) or {}
+    except (OSError, yaml.YAMLError) as error:
+        raise cli.UserError(f"{file}: cannot be read ({str(error).splitlines()[0]}); give a YAML file") from None
+    if not isinstance(content, dict):
+        raise cli.UserError(f"{file}: found {content!r:.60}, expected options with their values; correct the file")
+    return content
+
+
+def options_of(model: str, dataset: str, further: Sequence[str]) -> dict[str, object]:
+    """Return the options of a model on a data set: the data set's file, the model's, then those given."""
+    files = [FOLDER / f"{dataset}.yaml", FOLDER / f"{model.lower()}.yaml"]
+    chosen: dict[str, object] = {"MAX_ITEM_LIST_LENGTH": interactions.LONGEST_HISTORY}
+    for file in [*(file for file in files if file.exists()), *map(Path, further)]:
+        content = read_yaml(file)
+        of_model = content.pop("models", {}).get(model, {})
+        chosen |= {**content, **of_model}
+    return chosen
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a baseline before it is run: everything that decides its result."""
+
+    paths: Paths
+    task: str
+    model: str
+    setting: str
+    epochs: tuple[int, ...]
+    seed: int
+    negatives: str
+    options: Mapping[str, object]
+    built_on: Mapping[str, str]
+
+    @property
+    def feature(self) -> str:
+        """What stands in the column of features."""
+        return self.model if self.setting == "clean" else f"{self.model}@watched"
+
+    @property
+    def config(self) -> dict[str, object]:
+        """The configuration, whose hash is the run's id."""
+        return {
+            "task": self.task, "feature": self.feature, "protocol": self.setting, "split_seed": self.paths.seed,
+            "epochs": max(self.epochs), "tested": sorted(set(self.epochs)), "seed": self.seed,
+            "negatives": self.negatives if MODELS[self.model].negatives else None, "options": dict(self.options),
+            "built_on": dict(self.built_on),
+        }  # fmt: skip
+
+    @property
+    def id(self) -> str:
+        """The run's id."""
+        return records.identity(self.config)
+
+
+def common_options(run: Run, data_path: Path, dataset: str, rows: int) -> dict[str, object]:
+    """Return the options of RecBole that both settings share."""
+    kind = MODELS[run.model]
+    own = dict(run.options)
+    own["train_batch_size"] = adapter.without_single_row(rows, int(own["train_batch_size"]))
+    return {
+        **own, "dataset": dataset, "data_path": str(data_path), "metrics": ["AUC", "LogLoss"], "valid_metric": "AUC",
+        "repeatable": kind.sequential, "show_progress": False, "state": "ERROR", "metric_decimal_place": 8,
+        "checkpoint_dir": str(runs.folder_of(run.paths, run.id)),  # RecBole makes the folder, and saves nothing there
+    }  # fmt: skip
+
+
+def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
+    """Write the interaction files if they are not there, and return the model ready to be trained."""
+    kind, cap = MODELS[run.model], int(run.options["MAX_ITEM_LIST_LENGTH"])
+    key = records.identity([run.built_on, run.task, run.paths.seed, cap])
+    folder = run.paths.saved_path / "baselines" / f"{run.task}_{key}"
+    if not (folder / "longest.json").exists():
+        artifacts.write_json(folder / "longest.json", interactions.write(folder, task, cap))
+    training = task.part("training")
+    rows = len(training) if kind.training == "training" else int(training[:, 2].sum())
+    columns = ["user_id", "item_id", "label", *(["item_id_list"] if kind.sequential else [])]
+    options = {
+        **common_options(run, folder.parent, folder.name, rows),
+        "benchmark_filename": [kind.training, "validation", "test"], "load_col": {"inter": columns},
+        "MAX_ITEM_LIST_LENGTH": artifacts.read_json(folder / "longest.json", "python baseline/comp.py"),
+        "alias_of_item_id": ["item_id_list"] if kind.sequential else None,
+        "eval_args": {"mode": "labeled", "order": "TO" if kind.sequential else "RO", "group_by": "user",
+                      "split": {"RS": [0.8, 0.1, 0.1]}},
+        **({} if kind.negatives else {"train_neg_sample_args": None}),
+    }  # fmt: skip
+    shown = training[training[:, 2] == 0, :2] if run.negatives == "observed" and kind.negatives else None
+    made = adapter.prepare(run.model, options, run.seed, shown)
+    for part in ("validation", "test"):
+        expected = task.part(part)
+        if not (
+            np.array_equal(made.tokens(part), expected[:, :2]) and np.array_equal(made.labels(part), expected[:, 2])
+        ):
+            raise cli.UserError(f"{folder}: RecBole read other {part} rows than were written; remove the folder")
+    return made
+
+
+def prepare_published(run: Run) -> adapter.Baseline:
+    """Return the model ready to be trained on watched against sampled unwatched videos."""
+    kind, dataset = MODELS[run.model], TASKS[run.task].dataset
+    file = artifacts.path(run.paths, "watched_inter", dataset=dataset)
+    mode = {"mode": "uni1", "order": "TO" if kind.sequential else "RO", "group_by": "user",
+            "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
+    with_negatives = kind.negatives or kind.training == "training"
+    options = {
+        **common_options(run, file.parent.parent, file.parent.name, 2**31),
+        "benchmark_filename": None, "load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "eval_args": mode,
+        **({} if with_negatives else {"train_neg_sample_args": None}),
+    }  # fmt: skip
+    return adapter.prepare(run.model, options, run.seed, None)
+
+
+def calibrated_logloss(
+    validation: np.ndarray, validation_labels: np.ndarray, test: np.ndarray, labels: np.ndarray
+) -> float:
+    """Return the LogLoss of scores after Platt's scaling, fitted on the validation rows."""
+    fitted = LogisticRegression(C=1e6).fit(validation[:, None], validation_labels)
+    return metrics.logloss(labels, fitted.predict_proba(test[:, None])[:, 1].astype(np.float32))
+
+
+def seen_figures(task: interactions.Task, scores: np.ndarray) -> dict[str, float]:
+    """Return the AUC on test rows whose user and item have training rows, and how many users and items have none."""
+    training, test = task.part("training"), task.part("test")
+    known = [np.isin(test[:, column], training[:, column]) for column in (0, 1)]
+    seen = known[0] & known[1]
+    return {
+        "auc_seen": metrics.auc(test[seen, 2], scores[seen]), "rows_seen": int(seen.sum()),
+        "unseen_users": len(np.unique(test[~known[0], 0])), "unseen_items": len(np.unique(test[~known[1], 1])),
+    }  # fmt: skip
+
+
+def test_clean(run: Run, made: adapter.Baseline, task: interactions.Task, suffix: str) -> dict[str, float]:
+    """Score the test rows, keep the scores, and return the figures."""
+    started = time.perf_counter()
+    scores, test = made.scores("test"), task.part("test")
+    seconds = time.perf_counter() - started
+    figures = runs.save_predictions(runs.folder_of(run.paths, run.id), scores, test, run.paths.seed, suffix)
+    calibrated = calibrated_logloss(made.scores("validation"), task.part("validation")[:, 2], scores, test[:, 2])
+    return {**figures, "logloss_calibrated": calibrated, **seen_figures(task, scores), "test_seconds": seconds}
+
+
+def test_published(run: Run, made: adapter.Baseline, task: None, suffix: str) -> dict[str, float]:
+    """Score watched test videos and as many sampled unwatched ones, and return the figures."""
+    started = time.perf_counter()
+    users, labels, scores = made.sampled_scores("test")
+    seconds = time.perf_counter() - started
+    rows = np.column_stack([users, np.zeros_like(users), labels])
+    figures = runs.save_predictions(runs.folder_of(run.paths, run.id), scores, rows, run.paths.seed, suffix)
+    return {**figures, "test_seconds": seconds}
+
+
+def train_and_test(run: Run) -> None:
+    """Train, test after the wanted epochs, and leave the run's folder; metrics, written last, mark it as finished."""
+    folder = runs.folder_of(run.paths, run.id)
+    task = interactions.load(run.paths, run.task) if run.setting == "clean" else None
+    made = prepare_clean(run, task) if run.setting == "clean" else prepare_published(run)
+    test = test_clean if run.setting == "clean" else test_published
+    runs.save_config(folder, run.config)
+    history, seconds = [], 0.0
+    for epoch in range(1, max(run.epochs) + 1):
+        started = time.perf_counter()
+        entry = {"epoch": epoch, "train_loss": made.train_epoch(epoch - 1)}
+        seconds += time.perf_counter() - started
+        if epoch in run.epochs:
+            figures = test(run, made, task, f"_{epoch}")
+            entry |= {f"test_{name}": value for name, value in figures.items()}
+        history.append(entry)
+    artifacts.write_json(folder / "history.json", history)
+    summary = {
+        "run": run.id, "task": run.task, "feature": run.feature, "protocol": run.setting, "baseline": run.model,
+        "epochs": max(run.epochs), "batch_size": run.options["train_batch_size"],
+        "learning_rate": run.options["learning_rate"], "seed": run.seed, "negatives": run.config["negatives"],
+        "parameters": made.parameters, **figures, "train_seconds": seconds, "epochs_run": len(history),
+    }  # fmt: skip
+    if task is not None:
+        config = runs.rates_config(run.task, "vat_concat", "clean", run.paths.seed, dict(run.built_on))
+        users = np.empty((int(task.rows[:, 0].max()) + 1, 0), dtype=np.float32)
+        factors = inputs.Factors(users, users, task.rows, task.parts)
+        summary["label_rates"] = runs.save_label_rates(run.paths, config, factors, int(task.rows[:, 1].max()) + 1)
+    runs.save_metrics(folder, summary)
+
+
+def runs_of(paths: Paths, args: argparse.Namespace) -> list[Run]:
+    """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
+    found = []
+    for setting in args.setting:
+        by_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
+        for task in args.dataset if setting == "clean" else reversed(by_dataset.values()):
+            dataset = TASKS[task].dataset
+            steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
+            built_on = {step: records.require(paths, step, dataset).id for step in steps}
+            found += [
+                Run(paths, task, model, setting, tuple(args.epochs), seed, args.negatives,
+                    options_of(model, dataset, args.config), built_on)
+                for model in args.models for seed in range(args.seeds)
+            ]  # fmt: skip
+    return found
+
+
+@cli.step
+def main(argv: Sequence[str] | None = None) -> list[str]:
+    """Run the baselines and return the ids of their runs."""
+    args = parser().parse_args(argv)
+    paths = load_path(args.paths)
+    wanted = runs_of(paths, args)
+    for number, run in enumerate(wanted, start=1):
+        finished_before = runs.is_finished(paths, run.id)
+        if not finished_before:
+            train_and_test(run)
+            runs.rebuild_results(paths)
+        found = runs.read_metrics(paths, run.id)
+        again = " (finished before)" if finished_before else f" in {found['train_seconds']:.1f} s"
+        what = f"{run.task}, {run.feature}, {run.setting}, seed={run.seed}, {found['epochs']} epochs"
+        print(f"{number}/{len(wanted)} {what}: AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f}{again}, "
+              f"run={run.id}", flush=True)  # fmt: skip
+    return [run.id for run in wanted]
+
+
+if __name__ == "__main__":
+    main()
