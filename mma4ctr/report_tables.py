@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from load_path import DEFAULT_FILE, KEYS, Paths
-from mma4ctr import leak_audit, provenance, published, records, runs, statistics
+from mma4ctr import baseline_tables, leak_audit, provenance, published, records, runs, statistics
 from mma4ctr.experiment_tables import BLANK, TaskTables, evaluation_cell, number_cell
 from mma4ctr.experiments import EXPERIMENTS, VARIANTS
 from mma4ctr.grid import arguments_of
@@ -195,6 +195,7 @@ def build(paths: Paths, tasks: Sequence[str] = tuple(TASKS)) -> Report:
     sections = (
         data_section(paths, tasks),
         *map(task_section, tables),
+        *filter(None, (baseline_tables.section(TaskTables(results, task)) for task in tasks)),
         audit_section(results, tables or [TaskTables(results, task) for task in tasks]),
         contradictions_section(),
         runs_section(paths),

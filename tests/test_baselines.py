@@ -15,7 +15,9 @@ pytest.importorskip("recbole", reason="RecBole is not installed; make test insta
 
 from baseline import adapter, comp, interactions
 from load_path import Paths
-from mma4ctr import artifacts, grid, inputs, metrics, records, runs
+from mma4ctr import artifacts, baseline_tables, grid, inputs, metrics, records, runs
+from mma4ctr.experiment_tables import TaskTables
+from mma4ctr.results import Results
 from mma4ctr.tables import PARTS
 
 SHORT = 5  # the longest history: the models train fast
@@ -125,6 +127,21 @@ def test_the_published_setting_runs_apart(model: str, paths: Paths, options: Pat
     watched = artifacts.path(paths, "watched_inter", dataset="wechat")
     rows = len(watched.read_text().splitlines()) - 1
     assert 0 < found["test_positives"] < rows / 5
+
+
+def test_the_report_has_both_settings_apart(paths: Paths, options: Path) -> None:
+    arguments = ["--paths", str(paths.file), "--dataset", "wechat", "--models", "BPR", "--epochs", "1", "2",
+                 "--seeds", "2", "--config", str(options)]  # fmt: skip
+    comp.main(arguments)
+    shown = baseline_tables.section(TaskTables(Results(paths), "wechat"))
+    clean, watched = shown.tables
+    (row,) = (row for row in clean.rows if row[0].text == "BPR" and row[1].text == "2")
+    assert any("over 2 seeds" in line for line in row[2].details)
+    assert all(cell.text for cell in (row[3], row[4], row[5], row[6], row[8], row[9]))
+    assert [row[0].text for row in clean.rows[-3:]] == ["user_rate", "item_rate", "user_item_rate"]
+    assert "NOT comparable" in watched.note
+    assert {row[0].text for row in watched.rows} >= {"BPR"}
+    assert baseline_tables.section(TaskTables(Results(paths), "tiktok_finish")) is None
 
 
 def test_observed_negatives_are_what_the_user_did_not_click() -> None:
