@@ -114,7 +114,9 @@ def label_rate_rows(tables: TaskTables, group: list[tuple[dict, dict]]) -> list[
     """Return a row for each label-rate predictor on the same rows."""
     rates = {name: runs.read_metrics(tables.results.paths, run) for name, run in group[0][0]["label_rates"].items()}
     return [
-        (Cell(name), BLANK, Cell(f"{found['auc']:.4f}", found["auc"], (f"AP {found['average_precision']:.4f}",)),
+        (Cell(name), BLANK, Cell(f"{found['auc']:.4f}", found["auc"], (
+            f"[{found['auc_low']:.4f}, {found['auc_high']:.4f}]", f"AP {found['average_precision']:.4f}",
+            f"{found['test_positives']:,} positives")),
          number_cell(found["logloss"]), *(BLANK,) * (len(HEADS) - 4))
         for name, found in rates.items()
     ]  # fmt: skip
