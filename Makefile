@@ -19,7 +19,7 @@ report: .venv/demo.installed
 
 baselines: .venv/demo.installed .venv/recbole.installed
 	test -e sample/demo/matrix/records/cross_matrix_wechat.json || $(BIN)/python demo.py --no_report
-	$(BIN)/python baseline/comp.py --paths sample/demo/path.json --config baseline/demo.yaml --epochs 5 10
+	$(BIN)/python baseline/comp.py --paths sample/demo/path.json --config baseline/demo.yaml --epochs 2 5
 
 test: .venv/test.installed .venv/recbole.installed
 	$(BIN)/ruff check .
