@@ -20,6 +20,7 @@ import scipy.sparse
 import torch
 
 from mma4ctr.cli import UserError
+from mma4ctr.model import number_of_parameters
 
 # NumPy 2 dropped these names, which RecBole's Config reads.
 NUMPY_NAMES = {"float_": np.float64, "complex_": np.complex128, "unicode_": np.str_}
@@ -129,7 +130,7 @@ class Baseline:
     @property
     def parameters(self) -> int:
         """How many trainable numbers the model has."""
-        return sum(parameter.numel() for parameter in self.model.parameters() if parameter.requires_grad)
+        return number_of_parameters(self.model)
 
     def train_epoch(self, epoch: int) -> float:
         """Train for one epoch, counted from 0, and return the sum of the batches' losses."""

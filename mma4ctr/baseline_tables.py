@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from mma4ctr import artifacts, records, runs
 from mma4ctr.cli import UserError
 from mma4ctr.comparison import summarise
-from mma4ctr.experiment_tables import BLANK, TaskTables, number_cell, published_cell, summary_lines
-from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS, SUBSECTIONS
+from mma4ctr.experiment_tables import BLANK, TaskTables, auc_cell, number_cell, published_cell
+from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS
 from mma4ctr.report_model import Cell, Section, Table
 from mma4ctr.results import FIGURES, Evaluation
 from mma4ctr.tables import TASKS
@@ -39,7 +39,7 @@ def is_current(tables: TaskTables, config: dict) -> bool:
 def baseline_runs(tables: TaskTables, setting: str) -> list[dict]:
     """Return the metrics, with history and configuration, of the finished baselines of a task in one setting."""
     found, paths = [], tables.results.paths
-    for content in runs.all_metrics(paths):
+    for content in tables.results.metrics:
         if content.get("baseline") and (content["task"], content["protocol"]) == (tables.task, setting):
             folder = runs.folder_of(paths, content["run"])
             config, history = (artifacts.read_json(folder / f"{name}.json", "python baseline/comp.py")
@@ -59,12 +59,6 @@ def by_setting(found: Iterable[dict]) -> dict[tuple, list[tuple[dict, dict]]]:
                 key = (run["baseline"] + negatives, entry["epoch"], records.identity(run["config"]["options"]))
                 groups.setdefault(key, []).append((run, entry))
     return groups
-
-
-def auc_cell(evaluations: list[Evaluation]) -> Cell:
-    """Return an AUC with all that says how sure it is."""
-    summary = summarise(evaluations)
-    return Cell(f"{summary.auc:.4f}", summary.auc, summary_lines(summary))
 
 
 def mean_cell(entries: list[dict], name: str) -> Cell:
@@ -103,7 +97,7 @@ def our_rows(tables: TaskTables) -> tuple[list[tuple[Cell, ...]], dict | None]:
             if found:
                 run = trained.metrics
                 rows.append((
-                    Cell(f"MMa4CTR ({variant.reduction})"), Cell(str(epochs), epochs), auc_cell(list(found)),
+                    Cell(f"MMa4CTR ({variant.reduction})"), Cell(str(epochs), epochs), auc_cell(found),
                     number_cell(summarise(found).logloss), BLANK, BLANK, number_cell(run["train_seconds"], ".1f"),
                     number_cell(1, ".1f"), number_cell(run["test_seconds"], ".2f"), number_cell(run["parameters"], ","),
                 ))  # fmt: skip
@@ -124,7 +118,7 @@ def label_rate_rows(tables: TaskTables, group: list[tuple[dict, dict]]) -> list[
 
 def watched_table(tables: TaskTables, groups: dict[tuple, list[tuple[dict, dict]]]) -> Table:
     """Return the baselines in the published setting beside the published figures."""
-    number = f"6.{SUBSECTIONS[tables.task]} performance" if SUBSECTIONS[tables.task] else None
+    number = EXPERIMENTS["performance"].number(tables.task)
     rows = []
     for (name, epochs, _), group in sorted(groups.items()):
         row = baseline_row(name, epochs, group, None)

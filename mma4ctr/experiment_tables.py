@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import math
 from collections.abc import Sequence
@@ -110,9 +111,11 @@ class TaskTables:
         if not found:
             return BLANK
         compared = self.compared(experiment, variant, setting, epochs)
-        details = (*summary_lines(summarise(found)), *(difference_lines(compared) if compared else ()))
-        auc = summarise(found).auc
-        return Cell(f"{auc:.4f}", auc, details, DIFFERENT if compared and compared.is_one else "")
+        cell = auc_cell(found)
+        if compared is None:
+            return cell
+        mark = DIFFERENT if compared.is_one else ""
+        return dataclasses.replace(cell, details=(*cell.details, *difference_lines(compared)), mark=mark)
 
     def row(self, experiment: Experiment, name: str, setting: Setting, epochs: int) -> tuple[Cell, ...]:
         """Return one row: setting, epochs, published, difference, then ours for each variant."""
@@ -149,9 +152,12 @@ class TaskTables:
         rows = [self.row(experiment, label, setting, epochs)
                 for label, setting in experiment.rows.items() for epochs in experiment.epochs]  # fmt: skip
         rows += self.label_rate_rows()
+        return Table(self.title(experiment), self.columns(), tuple(rows), self.note(experiment, rows))
+
+    def title(self, experiment: Experiment) -> str:
+        """Return the title of an experiment's table, with its published number."""
         number = experiment.number(self.task)
-        title = f"{number}: {experiment.title}" if number else f"{experiment.title} (no published table)"
-        return Table(title, self.columns(), tuple(rows), self.note(experiment, rows))
+        return f"{number}: {experiment.title}" if number else f"{experiment.title} (no published table)"
 
     def columns(self) -> tuple[str, ...]:
         """Return the heads of an experiment's table."""
@@ -183,8 +189,12 @@ class TaskTables:
         ]  # fmt: skip
         heads = [f"{title}, {what}" for title in figures
                  for what in ("published", *(f"{self.ours}: {variant}" for variant in self.variants))]  # fmt: skip
-        title = f"{number}: {experiment.title}" if number else f"{experiment.title} (no published table)"
-        return Table(title, ("model", "epochs", *heads), tuple(rows), self.note(experiment, rows) + BASELINES_NOTE)
+        return Table(
+            self.title(experiment),
+            ("model", "epochs", *heads),
+            tuple(rows),
+            self.note(experiment, rows) + BASELINES_NOTE,
+        )
 
     def _performance_cells(
         self, experiment: Experiment, model: str, setting: Setting, epochs: int, figure: str
@@ -256,6 +266,12 @@ def difference_lines(found: Difference) -> tuple[str, ...]:
     """Return how a row differs from the reference."""
     line = f"Δ {signed(found.auc)} [{signed(found.low)}, {signed(found.high)}]"
     return (line,) if found.rows is None else (line, f"on the {found.rows:,} rows of both")
+
+
+def auc_cell(evaluations: Sequence[Evaluation]) -> Cell:
+    """Return the AUC of one setting over its seeds, with all that says how sure it is."""
+    summary = summarise(evaluations)
+    return Cell(f"{summary.auc:.4f}", summary.auc, summary_lines(summary))
 
 
 def evaluation_cell(evaluation: Evaluation) -> Cell:

@@ -23,7 +23,7 @@ import mlp
 from load_path import KEYS, Paths
 from mma4ctr import artifacts, cli, model
 from mma4ctr.experiments import Point
-from mma4ctr.results import Results, settings_paths
+from mma4ctr.results import Results, schedule_of, settings_paths
 from mma4ctr.tables import TASKS
 
 TRAINING_SHARE = 0.8  # of a task's rows
@@ -71,8 +71,7 @@ def config_of(points: Sequence[Point]) -> dict[str, object]:
     every = math.gcd(*(point.epochs for point in points))
     return {
         "task": point.task, **dataclasses.asdict(point.variant), **dataclasses.asdict(point.setting),
-        "epochs": point.epochs, "eval_every": every if every < point.epochs else None, "seed": point.seed,
-        "loss": "batch_softmax", "patience": None,
+        **dataclasses.asdict(schedule_of(point)), "eval_every": every if every < point.epochs else None,
     }  # fmt: skip
 
 

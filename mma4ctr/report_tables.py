@@ -156,7 +156,7 @@ def contradictions_section() -> Section:
     return Section("Where the published tables contradict one another", (text,), (table,))
 
 
-def runs_section(paths: Paths) -> Section:
+def runs_section(results: Results) -> Section:
     """Return every finished run, as results.csv has it."""
 
     def cell(value: object) -> Cell:
@@ -164,7 +164,7 @@ def runs_section(paths: Paths) -> Section:
             return number_cell(value, ".4g")
         return BLANK if value is None else Cell(str(value), value if isinstance(value, int) else None)
 
-    rows = tuple(tuple(cell(found.get(column)) for column in runs.COLUMNS) for found in runs.all_metrics(paths))
+    rows = tuple(tuple(cell(found.get(column)) for column in runs.COLUMNS) for found in results.metrics)
     return Section("Every run", ("The lines of saved/results.csv.",), (Table("Runs", runs.COLUMNS, rows),))
 
 
@@ -190,15 +190,16 @@ def build(paths: Paths, tasks: Sequence[str] = tuple(TASKS)) -> Report:
         If an earlier step has not run.
     """
     results = Results(paths)
-    tables = [table for table in (TaskTables(results, task) for task in tasks) if table.variants]
+    every = [TaskTables(results, task) for task in tasks]
+    tables = [table for table in every if table.variants]
     sample = any(provenance.data_name(paths, TASKS[task].dataset) == "sample data" for task in tasks)
     sections = (
         data_section(paths, tasks),
         *map(task_section, tables),
-        *filter(None, (baseline_tables.section(TaskTables(results, task)) for task in tasks)),
-        audit_section(results, tables or [TaskTables(results, task) for task in tasks]),
+        *filter(None, map(baseline_tables.section, every)),
+        audit_section(results, tables or every),
         contradictions_section(),
-        runs_section(paths),
+        runs_section(results),
         Section("Commands", ("What was typed, or would have to be, to get these figures.",),
                 commands=commands_of(results)),
     )  # fmt: skip

@@ -124,17 +124,16 @@ class Results:
 
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
+        self.metrics = list(runs.all_metrics(paths))
         self.by_key: dict[str, list[Trajectory]] = {}
-        for content in runs.all_metrics(paths):
+        for content in self.metrics:
             if "in_features" in content:  # label-rate predictors and baselines are not runs of the MLP
-                self.add(content["run"])
+                self._add(content)
 
-    def add(self, run: str) -> None:
-        """Take in a run that has just finished."""
-        folder = runs.folder_of(self.paths, run)
+    def _add(self, content: dict) -> None:
+        folder = runs.folder_of(self.paths, content["run"])
         again = f"python mlp.py after removing the folder {folder}"
-        config, content, history = (artifacts.read_json(folder / f"{name}.json", again)
-                                    for name in ("config", "metrics", "history"))  # fmt: skip
+        config, history = (artifacts.read_json(folder / f"{name}.json", again) for name in ("config", "history"))
         self.by_key.setdefault(key_of(config), []).append(Trajectory(folder, config, content, history))
 
     @functools.cache  # noqa: B019 - one object lives as long as the script
@@ -144,7 +143,7 @@ class Results:
         except UserError:  # a step has not run for these settings, or not since they changed: no run can stand on it
             return None
 
-    def run_of(self, point: Point, device: str, eval_every: int | None = None) -> runs.Run | None:
+    def run_of(self, point: Point, device: str) -> runs.Run | None:
         """Return the run that gives `point`, None where an earlier step has not run for its settings."""
         variant, setting = point.variant, point.setting
         embedding = (variant.reduction, setting.user_embedding_length)
@@ -153,7 +152,7 @@ class Results:
             return None
         return runs.Run(
             settings_paths(self.paths, *embedding), point.task, setting.feature, variant.protocol, schedule_of(point),
-            eval_every, torch.device(device), built_on,
+            None, torch.device(device), built_on,
         )  # fmt: skip
 
     def trajectory(self, point: Point) -> Trajectory | None:
