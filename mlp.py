@@ -10,6 +10,7 @@ The last line on stdout is  AUC=0.1234 LogLoss=0.1234 protocol=clean run=<id>
 from __future__ import annotations
 
 import argparse
+import contextlib
 import math
 import time
 from collections.abc import Sequence
@@ -18,10 +19,13 @@ import numpy as np
 import torch
 
 from load_path import load_path
-from mma4ctr import artifacts, cli, inputs, metrics, model, runs, training
+from mma4ctr import artifacts, cli, data_parallel, inputs, memory, metrics, model, runs
+from mma4ctr.cuda_graph import CudaGraph
+from mma4ctr.engine import Engine, hidden_of, probabilities_of
 from mma4ctr.runs import Run
+from mma4ctr.schedule import Schedule
 from mma4ctr.tables import FEATURES, MODAL_SELECT, PROTOCOLS, TASKS, features_of, hidden_widths
-from mma4ctr.training import Schedule, Trainer
+from mma4ctr.training import Trainer
 
 MOST = 2**31 - 1  # no option means anything beyond it
 
@@ -83,7 +87,15 @@ def device_of(name: str) -> torch.device:
     """Return the device to run on; ``auto`` takes the GPU where there is one."""
     if name == "cuda" and not torch.cuda.is_available():
         raise cli.UserError("--device cuda: PyTorch finds no CUDA device; give --device cpu or auto")
-    return torch.device("cuda" if name == "cuda" or (name == "auto" and torch.cuda.is_available()) else "cpu")
+    on_gpu = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    return torch.device("cuda", data_parallel.device_number()) if on_gpu else torch.device("cpu")
+
+
+def engine_of(device: torch.device) -> Engine:
+    """Return what goes through the rows: several processes where torchrun started them, this one otherwise."""
+    if data_parallel.is_launched():
+        return data_parallel.DataParallel(device)
+    return CudaGraph() if device.type == "cuda" else Engine()
 
 
 def keep_evaluations(run: Run, test: inputs.Batches, test_rows: np.ndarray):
@@ -92,7 +104,7 @@ def keep_evaluations(run: Run, test: inputs.Batches, test_rows: np.ndarray):
 
     def after_epoch(mlp: model.MLP, entry: dict[str, float]) -> None:
         if run.eval_every and entry["epoch"] % run.eval_every == 0:
-            predicted = training.probabilities_of(mlp, test)
+            predicted = probabilities_of(mlp, test)
             figures = runs.save_predictions(folder, predicted, test_rows, run.paths.seed, f"_{entry['epoch']}")
             entry |= {f"test_{name}": value for name, value in figures.items()}
 
@@ -103,25 +115,28 @@ def test_model(run: Run, mlp: model.MLP, test: inputs.Batches, test_rows: np.nda
     """Score the test rows, keep predictions, hidden layer and weights, and return the figures."""
     folder = runs.folder_of(run.paths, run.id)
     started = time.perf_counter()
-    predicted = training.probabilities_of(mlp, test)
+    predicted = probabilities_of(mlp, test)
     tested = {"auc": metrics.auc(test_rows[:, 2], predicted), "logloss": metrics.logloss(test_rows[:, 2], predicted)}
     seconds = time.perf_counter() - started  # of what the published test does: predictions, AUC and LogLoss
-    runs.save_array(folder, "hidden", training.hidden_of(mlp, test))
+    runs.save_array(folder, "hidden", hidden_of(mlp, test))
     with artifacts.replacing(folder / "weights.pt") as temporary:
         torch.save(mlp.state_dict(), temporary)
     figures = runs.save_predictions(folder, predicted, test_rows, run.paths.seed)
     return {**figures, **tested, "test_seconds": seconds}
 
 
-def train_and_test(run: Run) -> None:
+def train_and_test(run: Run, engine: Engine) -> None:
     """Train, test and leave the run's folder; its metrics, written last, mark it as finished."""
     paths, folder = run.paths, runs.folder_of(run.paths, run.id)
     factors = inputs.load_factors(paths, run.task, run.feature, run.protocol)
     hidden_widths(factors.in_features)  # refuse a width without a row in the table before anything is written
-    runs.save_config(folder, run.config)
     parts = inputs.batches_of_parts(factors, run.protocol, run.device)
+    trainer = Trainer(factors.in_features, parts, run.schedule, runs.checkpoint_of(paths, run.id), engine)
+    if not engine.is_first:
+        trainer.run()  # the first process tests and writes
+        return
+    runs.save_config(folder, run.config)
     test_rows = factors.rows[factors.parts["test"]]
-    trainer = Trainer(factors.in_features, parts, run.schedule, runs.checkpoint_of(paths, run.id))
     runs.save_array(folder, "test_rows", test_rows)
     runs.save_array(folder, "test_places", factors.parts["test"])
     mlp = trainer.run(keep_evaluations(run, parts["test"], test_rows))
@@ -165,17 +180,19 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
         seed=args.seed, lr_change=args.lr_change, interruption=not args.no_interruption, patience=args.patience,
     )  # fmt: skip
     default = None if args.modal_select else "vat_concat"
-    done = []
-    for feature in features_of(args.feature or default, args.modal_select):
-        protocol, device = args.protocol or paths.protocol, device_of(args.device)
-        built_on = runs.built_on(paths, args.dataset, feature, protocol)
-        run = Run(paths, args.dataset, feature, protocol, schedule, args.eval_every, device, built_on)
-        finished_before = runs.is_finished(paths, run.id)
-        if not finished_before:
-            train_and_test(run)
-        runs.rebuild_results(paths)
-        report(run, finished_before=finished_before)
-        done.append(run.id)
+    protocol, device, done = args.protocol or paths.protocol, device_of(args.device), []
+    memory.keep_freed_memory()
+    with contextlib.closing(engine_of(device)) as engine:
+        for feature in features_of(args.feature or default, args.modal_select):
+            built_on = runs.built_on(paths, args.dataset, feature, protocol)
+            run = Run(paths, args.dataset, feature, protocol, schedule, args.eval_every, device, built_on)
+            finished_before = engine.agreed(runs.is_finished(paths, run.id))
+            if not finished_before:
+                train_and_test(run, engine)
+            if engine.is_first:
+                runs.rebuild_results(paths)
+                report(run, finished_before=finished_before)
+            done.append(run.id)
     return done
 
 

@@ -164,12 +164,22 @@ class Batches:
         for table, columns in ((self.users, slice(width)), (self.items, slice(width, None))):
             table.sub_(lowest[columns]).mul_(factor[columns])
 
-    def _gather(self, user_index: torch.Tensor, item_index: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
-        tables = (self.users.index_select(0, user_index), self.items.index_select(0, item_index))
-        return torch.cat(tables, dim=1, out=out[: len(user_index)])
+    def _gather(
+        self, user_index: torch.Tensor, item_index: torch.Tensor, out: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        return torch.cat(
+            (self.users.index_select(0, user_index), self.items.index_select(0, item_index)), dim=1, out=out
+        )
+
+    def take(self, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return input (n, columns) and clicks (n,) of the rows at `places` (n,), in memory of their own."""
+        user_index, item_index, clicks = (
+            column.index_select(0, places) for column in (self.user_index, self.item_index, self.clicks)
+        )
+        return self._gather(user_index, item_index), clicks
 
     def batches(self, size: int, order: torch.Tensor | None = None) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """Yield input (at most size, columns) and clicks (at most size,) of all rows, as they stand or in `order`.
+        """Yield input (at most size, columns) and clicks (at most size,) of all rows, or of those of `order` in turn.
 
         Every batch is gathered into the same memory: use one before asking for the next.
         """
@@ -179,7 +189,7 @@ class Batches:
         # Fresh memory for each batch costs more than gathering it: the kernel clears every page first.
         memory = self.users.new_empty(min(size, len(self)), self.users.shape[1] + self.items.shape[1])
         for user_index, item_index, clicks in zip(*(column.split(size) for column in rows), strict=True):
-            yield self._gather(user_index, item_index, memory), clicks
+            yield self._gather(user_index, item_index, memory[: len(user_index)]), clicks
 
 
 def batches_of_parts(factors: Factors, protocol: str, device: torch.device) -> dict[str, Batches]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse
+import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 REPLICATES = 1_000
@@ -20,6 +21,27 @@ def auc(labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the area under the ROC curve over all rows, a tie counting half; nan with a single class."""
     positives = int(np.count_nonzero(labels))
     return float(roc_auc_score(labels, scores)) if 0 < positives < len(labels) else float("nan")
+
+
+def tensor_logloss(labels: torch.Tensor, probabilities: torch.Tensor) -> torch.Tensor:
+    """Return what `logloss` does, as a float64 scalar on the device of its two tensors (rows,)."""
+    clipped = probabilities.double().clamp(EPSILON, 1 - EPSILON)
+    return -torch.where(labels > 0, clipped.log(), torch.log1p(-clipped)).mean()
+
+
+def tensor_auc(labels: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
+    """Return what `auc` does, as a float64 scalar on the device of its two tensors (rows,), nothing copied from it.
+
+    By the rank sum of the positives (Mann and Whitney), ties at their mean rank. Halves of ranks are exact in float64
+    for up to 9e7 rows.
+    """
+    ranked, order = scores.sort()
+    clicked = labels.index_select(0, order) > 0
+    below, not_above = (torch.searchsorted(ranked, ranked, right=right) for right in (False, True))
+    rank = (below + not_above + 1).double() / 2  # mean rank of equal scores, from 1
+    positives = clicked.sum().double()
+    rank_sum = (rank * clicked).sum()
+    return (rank_sum - positives * (positives + 1) / 2) / (positives * (len(labels) - positives))
 
 
 def user_aucs(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -16,7 +16,7 @@ from load_path import Paths
 from mma4ctr import artifacts, records, runs
 from mma4ctr.cli import UserError
 from mma4ctr.experiments import Point
-from mma4ctr.training import Schedule
+from mma4ctr.schedule import Schedule
 
 DEVICES = ("cuda", "cpu")
 # Figures that a run keeps for every epoch at which it was tested.

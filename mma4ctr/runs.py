@@ -19,8 +19,8 @@ from load_path import Paths
 from mma4ctr import artifacts, label_rates, metrics, records
 from mma4ctr.cli import UserError
 from mma4ctr.inputs import Factors
+from mma4ctr.schedule import Schedule
 from mma4ctr.tables import FEATURES, TASKS
-from mma4ctr.training import Schedule
 
 COLUMNS = (
     *("run", "task", "feature", "protocol", "reduction", "loss", "epochs", "batch_size", "learning_rate", "seed"),

@@ -15,38 +15,19 @@ import warnings
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import torch
 from tqdm import tqdm
 
-from mma4ctr import artifacts, metrics
+from mma4ctr import artifacts
+from mma4ctr.cli import UserError
+from mma4ctr.engine import Engine
 from mma4ctr.inputs import Batches
-from mma4ctr.model import LOSSES, MLP, initialise, starting_bias
+from mma4ctr.model import MLP, initialise, starting_bias
+from mma4ctr.schedule import Schedule
 
 ATTEMPTS = 5  # how often an epoch is tried before its result is kept whatever it is
-EPOCHS_PER_HALVING = 5
-EVALUATION_ROWS = 8_192  # rows scored at a time
 # What PyTorch raises for a checkpoint that is not whole, or not of this model.
 DAMAGED = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
-
-
-@dataclasses.dataclass(frozen=True)
-class Schedule:
-    """How to train; the names are those of mlp.py's options."""
-
-    epochs: int
-    learning_rate: float
-    batch_size: int
-    loss: str
-    seed: int
-    lr_change: bool
-    interruption: bool
-    patience: int | None
-
-    def rate(self, epoch: int, interruptions: int) -> float:
-        """Return the learning rate of an epoch, counted from 0, after so many interruptions."""
-        halvings = (epoch // EPOCHS_PER_HALVING if self.lr_change else 0) + interruptions
-        return self.learning_rate * 0.5**halvings
 
 
 @dataclasses.dataclass
@@ -65,58 +46,6 @@ class Progress:
         return done >= schedule.epochs or (done > 0 and impatient)
 
 
-def order_of_rows(rows: int, schedule: Schedule, epoch: int, attempt: int) -> torch.Tensor:
-    """Return the order (rows,) int64 in which an epoch goes through the training rows."""
-    return torch.from_numpy(np.random.default_rng([schedule.seed, epoch, attempt]).permutation(rows))
-
-
-def train_epoch(
-    model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int, attempt: int
-) -> float:
-    """Train for one epoch and return the mean loss of its batches."""
-    loss_of = LOSSES[schedule.loss]
-    total, number = torch.zeros((), device=batches.clicks.device), 0
-    order = order_of_rows(len(batches), schedule, epoch, attempt).to(batches.clicks.device)
-    for batch, clicks in batches.batches(schedule.batch_size, order):
-        loss = loss_of(model(batch), clicks)
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        total, number = total + loss.detach(), number + 1
-    return float(total) / number
-
-
-@torch.inference_mode()
-def log_odds_of(model: MLP, batches: Batches) -> torch.Tensor:
-    """Return the log-odds (rows,) float32 of all rows of a part, on the device."""
-    return torch.cat([model(batch) for batch, _ in batches.batches(EVALUATION_ROWS)])
-
-
-@torch.inference_mode()
-def hidden_of(model: MLP, batches: Batches) -> np.ndarray:
-    """Return the last hidden layer (rows, 4) float32 of all rows of a part."""
-    return torch.cat([model.hidden(batch) for batch, _ in batches.batches(EVALUATION_ROWS)]).cpu().numpy()
-
-
-def probabilities_of(model: MLP, batches: Batches) -> np.ndarray:
-    """Return the click probabilities (rows,) float32 of all rows of a part."""
-    return torch.sigmoid(log_odds_of(model, batches)).cpu().numpy()
-
-
-@torch.inference_mode()
-def validate(model: MLP, batches: Batches, schedule: Schedule) -> dict[str, float]:
-    """Return validation AUC, LogLoss, and the training loss on validation batches of the training size."""
-    log_odds = log_odds_of(model, batches)
-    parts = zip(log_odds.split(schedule.batch_size), batches.clicks.split(schedule.batch_size), strict=True)
-    losses = [float(LOSSES[schedule.loss](*part)) for part in parts]
-    labels, probabilities = batches.clicks.cpu().numpy(), torch.sigmoid(log_odds).cpu().numpy()
-    return {
-        "valid_loss": sum(losses) / len(losses),
-        "valid_auc": metrics.auc(labels, probabilities),
-        "valid_logloss": metrics.logloss(labels, probabilities),
-    }
-
-
 class Trainer:
     """A model in training, with all that its checkpoint holds.
 
@@ -128,13 +57,16 @@ class Trainer:
     schedule : Schedule
     checkpoint : Path, optional
         Where the state is kept after every epoch; an existing one is gone on from.
+    engine : Engine, optional
+        What goes through the rows; one device, one batch at a time, where it is left out.
     """
 
     def __init__(
-        self, in_features: int, parts: dict[str, Batches], schedule: Schedule, checkpoint: Path | None = None
-    ) -> None:
+        self, in_features: int, parts: dict[str, Batches], schedule: Schedule, checkpoint: Path | None = None,
+        engine: Engine | None = None,
+    ) -> None:  # fmt: skip
         self.training, self.validation = parts["training"], parts["validation"]
-        self.schedule, self.checkpoint = schedule, checkpoint
+        self.schedule, self.checkpoint, self.engine = schedule, checkpoint, engine or Engine()
         self.model = MLP(in_features).to(self.training.clicks.device)
         self.click_rate = float(self.training.clicks.mean())
         self.progress = Progress()
@@ -142,12 +74,22 @@ class Trainer:
         self._start(attempt=0)
         if checkpoint is not None and checkpoint.exists():
             self._resume(checkpoint)
+        self._check_that_all_start_alike()
+
+    def _check_that_all_start_alike(self) -> None:
+        """Raise `UserError` where the processes of one model found different checkpoints."""
+        here, first = len(self.progress.history), self.engine.agreed(len(self.progress.history))
+        if here != first:
+            raise UserError(
+                f"{self.checkpoint}: has {here} epochs in this process and {first} in the first one; every process has "
+                "to see the same torch_model_path: put it on a file system that they share"
+            )
 
     def _start(self, attempt: int) -> None:
         """Put the model and the optimiser at their beginning."""
         schedule = self.schedule
         initialise(self.model, schedule.seed, attempt, starting_bias(schedule.loss, self.click_rate))
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=schedule.learning_rate, foreach=True)
+        self.optimiser = self.engine.optimiser(self.model, schedule.learning_rate)
 
     def _state(self) -> dict[str, dict]:
         return {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
@@ -167,7 +109,7 @@ class Trainer:
             self._start(attempt=0)
 
     def _save(self) -> None:
-        if self.checkpoint is not None:
+        if self.checkpoint is not None and self.engine.is_first:
             content = {**self._state(), "best": self.best, "progress": dataclasses.asdict(self.progress)}
             with artifacts.replacing(self.checkpoint) as temporary:
                 torch.save(content, temporary)
@@ -175,10 +117,9 @@ class Trainer:
     def _attempt(self, epoch: int, attempt: int) -> dict[str, float]:
         """Train and validate one epoch as the learning rate now stands."""
         rate = self.schedule.rate(epoch, self.progress.interruptions)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        loss = train_epoch(self.model, self.optimiser, self.training, self.schedule, epoch, attempt)
-        validated = validate(self.model, self.validation, self.schedule)
+        self.engine.set_rate(self.optimiser, rate)
+        loss = self.engine.train_epoch(self.model, self.optimiser, self.training, self.schedule, epoch, attempt)
+        validated = self.engine.validate(self.model, self.validation, self.schedule)
         return {"epoch": epoch + 1, "attempts": attempt + 1, "learning_rate": rate, "train_loss": loss, **validated}
 
     def _epoch(self, epoch: int) -> dict[str, float]:
@@ -209,7 +150,8 @@ class Trainer:
             The weights after the last epoch or, with `patience`, of the best validation AUC.
         """
         progress = self.progress
-        bar = tqdm(total=self.schedule.epochs, initial=len(progress.history), unit="epoch", disable=None, leave=False)
+        quiet = None if self.engine.is_first else True  # None: where there is no terminal
+        bar = tqdm(total=self.schedule.epochs, initial=len(progress.history), unit="epoch", disable=quiet, leave=False)
         while not progress.is_finished(self.schedule):
             started = time.perf_counter()
             entry = self._epoch(len(progress.history))

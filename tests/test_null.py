@@ -15,8 +15,9 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from mma4ctr import inputs, rows, training, user_embedding
-from mma4ctr.training import Schedule, Trainer
+from mma4ctr import engine, inputs, rows, user_embedding
+from mma4ctr.schedule import Schedule
+from mma4ctr.training import Trainer
 
 USERS, ROWS_EACH, ITEMS, COLUMNS, LENGTH = 1_500, 60, 400, 12, 6
 SCHEDULE = Schedule(
@@ -51,7 +52,7 @@ def scores(seed: int, protocol: str) -> dict[str, float]:
     n1 = int(test[:, 2].sum())
     n0 = len(test) - n1
     return {
-        "auc": roc_auc_score(test[:, 2], training.probabilities_of(mlp, batches["test"])),
+        "auc": roc_auc_score(test[:, 2], engine.probabilities_of(mlp, batches["test"])),
         "rate": roc_auc_score(test[:, 2], rate[test[:, 0]]),
         "se": math.sqrt((n1 + n0 + 1) / (12 * n1 * n0)),
     }

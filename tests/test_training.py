@@ -19,9 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
-from mma4ctr import inputs, metrics, model, training
+from mma4ctr import engine, inputs, metrics, model
+from mma4ctr.engine import Engine
+from mma4ctr.schedule import Schedule
 from mma4ctr.tables import PARTS
-from mma4ctr.training import Schedule, Trainer
+from mma4ctr.training import Trainer
 
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(
@@ -72,7 +74,7 @@ def script(monkeypatch: pytest.MonkeyPatch, aucs: list[float]) -> None:
     """Let validation report these AUCs, one after another."""
     left = iter(aucs)
     figures = {"valid_loss": 0.0, "valid_logloss": 0.0}
-    monkeypatch.setattr(training, "validate", lambda *_: {**figures, "valid_auc": next(left)})
+    monkeypatch.setattr(Engine, "validate", lambda *_: {**figures, "valid_auc": next(left)})
 
 
 # ------------------------------------------------------------------ the same in a plain loop
@@ -188,15 +190,15 @@ def test_without_interruption_nothing_is_undone(parts, monkeypatch) -> None:
 
 def test_an_undone_epoch_leaves_no_trace(parts, monkeypatch) -> None:
     """Weights and optimiser before the second attempt are, to the bit, those before the first."""
-    seen, original = [], training.train_epoch
+    seen, original = [], Engine.train_epoch
 
-    def train_epoch(mlp, optimiser, batches, schedule, epoch, attempt):
+    def train_epoch(self, mlp, optimiser, batches, schedule, epoch, attempt):
         state = optimiser.state_dict()["state"]
         moments = [value.numpy().tobytes() for own in state.values() for value in own.values()]
         seen.append((epoch, attempt, bytes_of(mlp), moments, optimiser.param_groups[0]["lr"]))
-        return original(mlp, optimiser, batches, schedule, epoch, attempt)
+        return original(self, mlp, optimiser, batches, schedule, epoch, attempt)
 
-    monkeypatch.setattr(training, "train_epoch", train_epoch)
+    monkeypatch.setattr(Engine, "train_epoch", train_epoch)
     script(monkeypatch, [GOOD, BAD, BAD, GOOD])
     Trainer(IN_FEATURES, parts, changed(epochs=2)).run()
     assert [(epoch, attempt) for epoch, attempt, *_ in seen] == [(0, 0), (1, 0), (1, 1), (1, 2)]
@@ -299,14 +301,14 @@ def test_validation_scores_every_row_with_the_model(parts) -> None:
     trainer = Trainer(IN_FEATURES, parts, SCHEDULE)
     whole, clicks = next(parts["validation"].batches(50))
     log_odds = trainer.model(whole).detach()
-    found = training.validate(trainer.model, parts["validation"], changed(batch_size=20))
+    found = Engine().validate(trainer.model, parts["validation"], changed(batch_size=20))
     losses = [loss_by_formula("bce", *pair).item() for pair in zip(log_odds.split(20), clicks.split(20), strict=True)]
     probabilities = torch.sigmoid(log_odds).numpy()
-    assert found["valid_auc"] == metrics.auc(clicks.numpy(), probabilities)
+    assert found["valid_auc"] == pytest.approx(metrics.auc(clicks.numpy(), probabilities), rel=1e-12)
     assert found["valid_logloss"] == pytest.approx(metrics.logloss(clicks.numpy(), probabilities), rel=1e-6)
     assert found["valid_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
-    assert training.probabilities_of(trainer.model, parts["validation"]) == pytest.approx(probabilities, rel=1e-6)
-    assert training.hidden_of(trainer.model, parts["validation"]).shape == (50, 4)
+    assert engine.probabilities_of(trainer.model, parts["validation"]) == pytest.approx(probabilities, rel=1e-6)
+    assert engine.hidden_of(trainer.model, parts["validation"]).shape == (50, 4)
 
 
 # ------------------------------------------------------------------ patience
@@ -371,8 +373,8 @@ class KilledError(Exception):
 
 
 def count_calls(patch: pytest.MonkeyPatch, name: str, kill_at: int = 0) -> list[None]:
-    """Note each call of `training`'s function `name`; let the call `kill_at` be the last thing that happens."""
-    original, calls = getattr(training, name), []
+    """Note each call of the engine's `name`; let the call `kill_at` be the last thing that happens."""
+    original, calls = getattr(Engine, name), []
 
     def counted(*args):
         result = original(*args)
@@ -381,7 +383,7 @@ def count_calls(patch: pytest.MonkeyPatch, name: str, kill_at: int = 0) -> list[
             raise KilledError
         return result
 
-    patch.setattr(training, name, counted)
+    patch.setattr(Engine, name, counted)
     return calls
 
 
@@ -430,6 +432,6 @@ def test_a_finished_run_is_not_trained_again(parts, tmp_path: Path, monkeypatch)
     schedule = changed(patience=1, interruption=False)
     script(monkeypatch, [0.8, 0.7])
     first = Trainer(IN_FEATURES, parts, schedule, tmp_path / "checkpoint.pt").run()
-    monkeypatch.setattr(training, "train_epoch", None)
+    monkeypatch.setattr(Engine, "train_epoch", None)
     again = Trainer(IN_FEATURES, parts, schedule, tmp_path / "checkpoint.pt").run()
     assert bytes_of(again) == bytes_of(first)
