@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from small_problem import CPU, factors_of
 
 import cross_matrix
 import gen_matrix
@@ -17,6 +18,7 @@ import preprocess_inter
 import preprocess_multimodal
 import sample_data
 from load_path import Paths, load_path
+from mma4ctr import inputs
 
 # A time limit for each example fails on a busy machine; timings live in benchmarks.
 settings.register_profile("untimed", deadline=None)
@@ -63,3 +65,15 @@ def paths_file(folder: Path, raw: Path, **changes: object) -> Path:
 def with_changes(paths: Paths, **changes: object) -> Paths:
     """Return `paths` with some of its values changed."""
     return dataclasses.replace(paths, **changes)
+
+
+@pytest.fixture
+def parts() -> dict[str, inputs.Batches]:
+    """Scaled parts of a small problem that can be learnt."""
+    return inputs.batches_of_parts(factors_of(), "clean", CPU)
+
+
+@pytest.fixture
+def unlearnable() -> dict[str, inputs.Batches]:
+    """Parts whose clicks follow nothing, so that validation keeps interrupting."""
+    return inputs.batches_of_parts(factors_of(signal=0.0), "clean", CPU)

@@ -13,7 +13,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from test_training import CPU, IN_FEATURES, changed, factors_of, script
+from small_problem import CPU, IN_FEATURES, changed, factors_of, script
 
 from mma4ctr import inputs, metrics
 from mma4ctr.cuda_graph import CudaGraph, Orders

@@ -21,7 +21,7 @@ import torch.multiprocessing
 from conftest import paths_file
 from hypothesis import given
 from hypothesis import strategies as st
-from test_training import CPU, IN_FEATURES, changed, factors_of
+from small_problem import CPU, IN_FEATURES, changed, factors_of
 
 import mlp
 from load_path import Paths

@@ -1,8 +1,7 @@
-"""Training equals a plain loop written out here, and is repeatable to the bit.
+"""Training equals a plain loop written out here.
 
 Asserted: the losses against their formulas, the starting bias, the learning rate of each epoch, what a validation
-interruption undoes and redraws, patience, that a longer run has the shorter one as its prefix, that a run killed
-anywhere goes on to the same bytes, and what the order of batches and the first weights depend on.
+interruption undoes and redraws, and what the order of batches and the first weights depend on.
 """
 
 from __future__ import annotations
@@ -10,72 +9,19 @@ from __future__ import annotations
 import copy
 import dataclasses
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_problem import IN_FEATURES, SCHEDULE, bytes_of, changed, factors_of, script
 from torch import nn
 
 from mma4ctr import engine, inputs, metrics, model
 from mma4ctr.engine import Engine
 from mma4ctr.schedule import Schedule
-from mma4ctr.tables import PARTS
 from mma4ctr.training import Trainer
-
-CPU = torch.device("cpu")
-SCHEDULE = Schedule(
-    epochs=4, learning_rate=0.02, batch_size=64, loss="bce", seed=3, lr_change=True, interruption=True, patience=None
-)
-IN_FEATURES = 7
-
-
-def factors_of(seed: int = 0, signal: float = 1.0) -> inputs.Factors:
-    """Return 20 users, 30 items and 400 rows whose clicks follow the first item column as far as `signal` says."""
-    rng = np.random.default_rng(seed)
-    users = rng.normal(size=(20, 3)).astype(np.float32)
-    items = rng.normal(size=(30, 4)).astype(np.float32)
-    pairs = np.column_stack([rng.integers(0, 20, 400), rng.integers(0, 30, 400)])
-    clicks = rng.random(400) < 1 / (1 + np.exp(1 - 2 * signal * items[pairs[:, 1], 0]))
-    rows = np.column_stack([pairs, clicks]).astype(np.int32)
-    return inputs.Factors(users, items, rows, dict(zip(PARTS, np.split(np.arange(400), [300, 350]), strict=True)))
-
-
-@pytest.fixture
-def parts() -> dict[str, inputs.Batches]:
-    """Scaled parts of a small problem that can be learnt."""
-    return inputs.batches_of_parts(factors_of(), "clean", CPU)
-
-
-@pytest.fixture
-def unlearnable() -> dict[str, inputs.Batches]:
-    """Parts whose clicks follow nothing, so that validation keeps interrupting."""
-    return inputs.batches_of_parts(factors_of(signal=0.0), "clean", CPU)
-
-
-def changed(**changes: object) -> Schedule:
-    """Return the usual schedule with some values changed."""
-    return dataclasses.replace(SCHEDULE, **changes)
-
-
-def bytes_of(module: nn.Module) -> list[bytes]:
-    """Return the bytes of all weights."""
-    return [parameter.detach().numpy().tobytes() for parameter in module.parameters()]
-
-
-def without_seconds(history: list[dict]) -> list[dict]:
-    """Return the history without what depends on the clock."""
-    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in history]
-
-
-def script(monkeypatch: pytest.MonkeyPatch, aucs: list[float]) -> None:
-    """Let validation report these AUCs, one after another."""
-    left = iter(aucs)
-    figures = {"valid_loss": 0.0, "valid_logloss": 0.0}
-    monkeypatch.setattr(Engine, "validate", lambda *_: {**figures, "valid_auc": next(left)})
-
 
 # ------------------------------------------------------------------ the same in a plain loop
 
@@ -309,129 +255,3 @@ def test_validation_scores_every_row_with_the_model(parts) -> None:
     assert found["valid_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
     assert engine.probabilities_of(trainer.model, parts["validation"]) == pytest.approx(probabilities, rel=1e-6)
     assert engine.hidden_of(trainer.model, parts["validation"]).shape == (50, 4)
-
-
-# ------------------------------------------------------------------ patience
-
-
-def weights_after_each_epoch(trainer: Trainer) -> list[list[bytes]]:
-    """Train to the end and return the weights after each epoch."""
-    seen = []
-    trainer.run(lambda mlp, _: seen.append(bytes_of(mlp)))
-    return seen
-
-
-@pytest.mark.parametrize(
-    ("aucs", "epochs", "best"),
-    [
-        ([0.6, 0.7, 0.65, 0.7], 4, 2),  # an equal AUC is no better one
-        ([0.6, 0.7, 0.65, 0.8, 0.6, 0.6], 6, 4),
-        ([0.6, 0.5, 0.4], 3, 1),
-        ([0.51, 0.52, 0.53, 0.54, 0.55, 0.56, 0.57, 0.58], 8, 8),
-    ],
-)
-def test_patience_returns_the_best_weights(parts, monkeypatch, aucs: list[float], epochs: int, best: int) -> None:
-    script(monkeypatch, aucs)
-    trainer = Trainer(IN_FEATURES, parts, changed(epochs=8, patience=2, interruption=False))
-    seen = weights_after_each_epoch(trainer)
-    assert len(seen) == len(trainer.progress.history) == epochs
-    assert trainer.progress.best_epoch + 1 == best
-    assert bytes_of(trainer.model) == seen[best - 1]
-
-
-def test_without_patience_every_epoch_runs_and_the_last_weights_count(parts, monkeypatch) -> None:
-    script(monkeypatch, [0.9, 0.8, 0.7, 0.6, 0.55, 0.54])
-    trainer = Trainer(IN_FEATURES, parts, changed(epochs=6))
-    seen = weights_after_each_epoch(trainer)
-    assert len(seen) == 6
-    assert bytes_of(trainer.model) == seen[-1]
-
-
-# ------------------------------------------------------------------ to the bit
-
-
-def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(unlearnable) -> None:
-    torch.manual_seed(0)
-    first = Trainer(IN_FEATURES, unlearnable, SCHEDULE)
-    torch.manual_seed(1)  # nothing draws from PyTorch's own generator
-    again = Trainer(IN_FEATURES, unlearnable, SCHEDULE)
-    assert weights_after_each_epoch(first) == weights_after_each_epoch(again)
-    assert without_seconds(first.progress.history) == without_seconds(again.progress.history)
-    assert bytes_of(first.model) != bytes_of(Trainer(IN_FEATURES, unlearnable, changed(seed=4)).run())
-
-
-def test_a_longer_run_has_the_shorter_one_as_its_prefix(unlearnable) -> None:
-    short, long = (Trainer(IN_FEATURES, unlearnable, changed(epochs=epochs)) for epochs in (3, 7))
-    weights = weights_after_each_epoch(short)
-    assert weights == weights_after_each_epoch(long)[:3]
-    assert without_seconds(short.progress.history) == without_seconds(long.progress.history)[:3]
-    assert long.progress.interruptions > 0
-
-
-class KilledError(Exception):
-    """Stands for a kill."""
-
-
-def count_calls(patch: pytest.MonkeyPatch, name: str, kill_at: int = 0) -> list[None]:
-    """Note each call of the engine's `name`; let the call `kill_at` be the last thing that happens."""
-    original, calls = getattr(Engine, name), []
-
-    def counted(*args):
-        result = original(*args)
-        calls.append(None)
-        if len(calls) == kill_at:
-            raise KilledError
-        return result
-
-    patch.setattr(Engine, name, counted)
-    return calls
-
-
-@pytest.mark.parametrize("patience", [None, 3])
-@pytest.mark.parametrize("share", [0.0, 0.4, 0.7, 1.0])
-@pytest.mark.parametrize("where", ["train_epoch", "validate"])
-def test_a_killed_run_goes_on_to_the_same_bytes(
-    unlearnable, tmp_path: Path, monkeypatch, where: str, share: float, patience: int | None
-) -> None:
-    schedule = changed(epochs=7, patience=patience)
-    undisturbed = Trainer(IN_FEATURES, unlearnable, schedule)
-    with monkeypatch.context() as patch:
-        calls = count_calls(patch, where)
-        undisturbed.run()
-    assert undisturbed.progress.interruptions > 0
-    with monkeypatch.context() as patch:
-        count_calls(patch, where, kill_at=1 + int(share * (len(calls) - 1)))
-        with pytest.raises(KilledError):
-            Trainer(IN_FEATURES, unlearnable, schedule, tmp_path / "run" / "checkpoint.pt").run()
-    resumed = Trainer(IN_FEATURES, unlearnable, schedule, tmp_path / "run" / "checkpoint.pt")
-    resumed.run()
-    assert bytes_of(resumed.model) == bytes_of(undisturbed.model)
-    assert without_seconds(resumed.progress.history) == without_seconds(undisturbed.progress.history)
-    assert resumed.progress.best_epoch == undisturbed.progress.best_epoch
-
-
-def test_a_run_killed_after_an_epoch_goes_on_from_the_epoch_before(parts, tmp_path: Path) -> None:
-    file = tmp_path / "checkpoint.pt"
-    undisturbed = Trainer(IN_FEATURES, parts, SCHEDULE)
-    weights = weights_after_each_epoch(undisturbed)
-
-    def stop(_: nn.Module, entry: dict) -> None:
-        if entry["epoch"] == 3:
-            raise KilledError
-
-    with pytest.raises(KilledError):
-        Trainer(IN_FEATURES, parts, SCHEDULE, file).run(stop)
-    resumed = Trainer(IN_FEATURES, parts, SCHEDULE, file)
-    assert len(resumed.progress.history) == 2
-    assert bytes_of(resumed.model) == weights[1]
-    assert weights_after_each_epoch(resumed) == weights[2:]
-    assert not list(tmp_path.glob(".*.part"))
-
-
-def test_a_finished_run_is_not_trained_again(parts, tmp_path: Path, monkeypatch) -> None:
-    schedule = changed(patience=1, interruption=False)
-    script(monkeypatch, [0.8, 0.7])
-    first = Trainer(IN_FEATURES, parts, schedule, tmp_path / "checkpoint.pt").run()
-    monkeypatch.setattr(Engine, "train_epoch", None)
-    again = Trainer(IN_FEATURES, parts, schedule, tmp_path / "checkpoint.pt").run()
-    assert bytes_of(again) == bytes_of(first)

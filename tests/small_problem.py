@@ -1,0 +1,54 @@
+"""A small problem that training is tested on: 20 users, 30 items and 400 rows."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from mma4ctr import inputs
+from mma4ctr.engine import Engine
+from mma4ctr.schedule import Schedule
+from mma4ctr.tables import PARTS
+
+CPU = torch.device("cpu")
+SCHEDULE = Schedule(
+    epochs=4, learning_rate=0.02, batch_size=64, loss="bce", seed=3, lr_change=True, interruption=True, patience=None
+)
+IN_FEATURES = 7
+
+
+def factors_of(seed: int = 0, signal: float = 1.0) -> inputs.Factors:
+    """Return 20 users, 30 items and 400 rows whose clicks follow the first item column as far as `signal` says."""
+    rng = np.random.default_rng(seed)
+    users = rng.normal(size=(20, 3)).astype(np.float32)
+    items = rng.normal(size=(30, 4)).astype(np.float32)
+    pairs = np.column_stack([rng.integers(0, 20, 400), rng.integers(0, 30, 400)])
+    clicks = rng.random(400) < 1 / (1 + np.exp(1 - 2 * signal * items[pairs[:, 1], 0]))
+    rows = np.column_stack([pairs, clicks]).astype(np.int32)
+    return inputs.Factors(users, items, rows, dict(zip(PARTS, np.split(np.arange(400), [300, 350]), strict=True)))
+
+
+def changed(**changes: object) -> Schedule:
+    """Return the usual schedule with some values changed."""
+    return dataclasses.replace(SCHEDULE, **changes)
+
+
+def bytes_of(module: nn.Module) -> list[bytes]:
+    """Return the bytes of all weights."""
+    return [parameter.detach().numpy().tobytes() for parameter in module.parameters()]
+
+
+def without_seconds(history: list[dict]) -> list[dict]:
+    """Return the history without what depends on the clock."""
+    return [{key: value for key, value in entry.items() if key != "seconds"} for entry in history]
+
+
+def script(monkeypatch: pytest.MonkeyPatch, aucs: list[float]) -> None:
+    """Let validation report these AUCs, one after another."""
+    left = iter(aucs)
+    figures = {"valid_loss": 0.0, "valid_logloss": 0.0}
+    monkeypatch.setattr(Engine, "validate", lambda *_: {**figures, "valid_auc": next(left)})
