@@ -39,6 +39,7 @@ def built_on(paths: Paths, task: str, feature: str, protocol: str) -> dict[str, 
         If an earlier step has not run, or ran with other settings or inputs.
     """
     dataset = TASKS[task].dataset
+    records.require(paths, "preprocess_inter.py", dataset)  # before the others: the first missing step is to be named
     there = records.modalities_of(records.require(paths, "preprocess_multimodal.py", dataset))
     for modality in FEATURES[feature].modalities:
         if modality not in there:

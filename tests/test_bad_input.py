@@ -280,6 +280,15 @@ def test_a_missing_step_is_named(
     assert listing(built.parent) == before
 
 
+@pytest.mark.parametrize("dataset", ["wechat", "tiktok"])
+def test_where_nothing_has_run_the_first_step_is_named(
+    tiny_raw: Path, tmp_path: Path, dataset: str, capfd: pytest.CaptureFixture
+) -> None:
+    task = {"wechat": "wechat", "tiktok": "tiktok_like"}[dataset]
+    line = refusal(capfd, mlp.main, ["--paths", str(paths_file(tmp_path, tiny_raw)), "--dataset", task])
+    assert re.search(rf"run python preprocess_inter\.py --paths \S+path\.json --dataset {dataset} first", line)
+
+
 def change_settings(file: Path, **changes: object) -> Path:
     file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
     return file
