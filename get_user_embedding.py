@@ -12,7 +12,6 @@ from pathlib import Path
 
 from load_path import Paths, load_path
 from mma4ctr import artifacts, cli, records, rows, user_embedding
-from mma4ctr.runs import embedding_variant
 from mma4ctr.tables import DATASETS, PROTOCOLS, TASKS
 
 SCRIPT = Path(__file__).name
@@ -55,7 +54,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         ]
         modalities = records.modalities_of(ancestors[1])
         for task in (name for name, row in TASKS.items() if row.dataset == dataset):
-            build = records.Build(paths, SCRIPT, dataset, embedding_variant(paths, task, protocol), built_on=ancestors)
+            build = records.Build(
+                paths, SCRIPT, dataset, records.embedding_variant(paths, task, protocol), built_on=ancestors
+            )
             records.rebuild(
                 build, lambda task=task, modalities=modalities: write(paths, task, protocol, modalities),
                 force=args.force,

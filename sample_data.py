@@ -7,7 +7,7 @@ writes  OUT/path.json, a paths file of the sample's own: give it to every later 
         OUT/sample.json, which marks the folder as a sample; among files without it nothing is written
 
 scales  tiny   a few hundred items, for the tests             demo   a run of the pipeline in minutes
-        tenth  a tenth of the published sizes and statistics  full   the published sizes and statistics
+        full   the published sizes and statistics             tenth, hundredth  a tenth, a hundredth of the sizes
 signal  taste  clicks follow each user's rate, the content and the user's taste for it, in every modality
         none   clicks are independent of everything, users have about 60 rows (one size, for tiny and demo)
 

@@ -1,7 +1,8 @@
-"""Run a command and measure it."""
+"""Run a command and measure it; keep what was measured."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -9,24 +10,36 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 
 
-def run(*command: str) -> tuple[float, float]:
+def run(*command: str) -> tuple[float, float, str]:
     """Run a script of the project in a process of its own.
+
+    Whoever calls this must be small itself: a new process counts the memory of the one that started it as its own.
 
     Returns
     -------
     seconds, megabytes : float
         Wall-clock time, start of the interpreter included, and the highest resident memory.
+    output : str
+        What it printed.
     """
     started = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *command], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
         raise SystemExit(f"failed: python {' '.join(command)}")
-    return time.perf_counter() - started, usage.ru_maxrss / 1024
+    return time.perf_counter() - started, usage.ru_maxrss / 1024, output
 
 
-def size_of(folder: Path) -> float:
-    """Return the megabytes of all files below `folder`."""
-    return sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 1e6
+def size_of(folder: Path, pattern: str = "*") -> float:
+    """Return the megabytes of all files below `folder` whose names fit `pattern`."""
+    return sum(file.stat().st_size for file in folder.rglob(pattern) if file.is_file()) / 1e6
+
+
+def keep(name: str, content: object) -> None:
+    """Write what was measured as ``benchmarks/results/<name>.json``, from which RESULTS.md is made."""
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from load_path import Paths
-from mma4ctr import artifacts, reduction, rows
+from mma4ctr import artifacts, item_tables, reduction, rows
 from mma4ctr.cli import UserError
 from mma4ctr.tables import FEATURES, LENGTH_0_FEATURE, PARTS, TASKS
 
@@ -38,25 +38,6 @@ class Factors:
     def in_features(self) -> int:
         """The number of columns of the MLP's input."""
         return self.users.shape[1] + self.items.shape[1]
-
-
-def joins_name(feature: str) -> str:
-    """Return the artefact that lists what `feature` joins."""
-    return "single_joins" if FEATURES[feature].fusion == "single" else "fused_joins"
-
-
-def load_items(paths: Paths, dataset: str, feature: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the item ids (items,) int64, sorted, and the item features (items, columns) float32 of one feature."""
-    name, keys = joins_name(feature), {"dataset": dataset, "feature": feature}
-    joins = artifacts.load_json(paths, name, **keys)
-    try:
-        ids = artifacts.load(paths, joins["items"]["name"], **joins["items"]["keys"])
-        tables = [artifacts.load(paths, table["name"], **table["keys"]) for table in joins["tables"]]
-    except (KeyError, TypeError):
-        again = artifacts.command(paths, artifacts.ARTIFACTS[name].writer, dataset)
-        file = artifacts.path(paths, name, **keys)
-        raise UserError(f"{file}: not a list of what {feature} joins; rerun {again} --force") from None
-    return ids, tables[0] if len(tables) == 1 else np.hstack(tables)
 
 
 def load_users(paths: Paths, task: str, feature: str, protocol: str, users: np.ndarray) -> np.ndarray:
@@ -89,7 +70,7 @@ def load_factors(paths: Paths, task: str, feature: str, protocol: str) -> Factor
     users = artifacts.load(paths, "users", dataset=dataset)
     item_ids = artifacts.load(paths, "items", dataset=dataset)
     task_rows = artifacts.load(paths, "rows", task=task, protocol=protocol)
-    ids, items = load_items(paths, dataset, feature)
+    ids, items = item_tables.load_items(paths, dataset, feature)
     task_rows[:, 1] = rows.places_in(ids, item_ids)[task_rows[:, 1]]
     parts = rows.split(protocol, task_rows[:, 0], task_rows[:, 1] >= 0, paths.seed)
     for name in PARTS:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from load_path import Paths
-from mma4ctr import artifacts, cli, inputs, records, rows
+from mma4ctr import artifacts, cli, item_tables, records, rows
 from mma4ctr.tables import FEATURES, TASKS
 
 ROWS_AT_ONCE = 65_536
@@ -24,7 +24,7 @@ def save_joins(
 ) -> Path:
     """Write which item list a feature goes by and which tables it joins side by side."""
     content = {"items": items, "tables": list(tables)}
-    return artifacts.save_json(paths, inputs.joins_name(feature), content, dataset=dataset, feature=feature)
+    return artifacts.save_json(paths, item_tables.joins_name(feature), content, dataset=dataset, feature=feature)
 
 
 def write_dense(paths: Paths, task: str, feature: str, protocol: str) -> Path:
@@ -38,7 +38,7 @@ def write_dense(paths: Paths, task: str, feature: str, protocol: str) -> Path:
     user_ids = artifacts.load(paths, "users", dataset=dataset)[:, 0]
     item_ids = artifacts.load(paths, "items", dataset=dataset)
     task_rows = artifacts.load(paths, "rows", task=task, protocol=protocol)
-    ids, items = inputs.load_items(paths, dataset, feature)
+    ids, items = item_tables.load_items(paths, dataset, feature)
     place = rows.places_in(ids, item_ids)[task_rows[:, 1]]
     task_rows, place = task_rows[place >= 0], place[place >= 0]
     file = artifacts.path(paths, name, task=task, feature=feature, protocol=protocol)

@@ -48,6 +48,11 @@ def settings_of(paths: Paths, script: str, dataset: str) -> dict[str, object]:
     return {key: value[dataset] if isinstance(value, Mapping) else value for key, value in values.items()}
 
 
+def embedding_variant(paths: Paths, task: str, protocol: str) -> str:
+    """Return the variant under which the user embeddings of `task` are recorded."""
+    return f"{task}_{protocol}_{paths.user_reduction}_{paths.user_embedding_length}"
+
+
 def stamp(file: Path) -> list[int]:
     """Return size in bytes and modification time in nanoseconds, by which a raw file is recognised."""
     status = file.stat()

@@ -51,14 +51,9 @@ def built_on(paths: Paths, task: str, feature: str, protocol: str) -> dict[str, 
     matrix_step = "gen_matrix.py" if FEATURES[feature].fusion == "single" else "cross_matrix.py"
     wanted = [("preprocess_inter.py", ""), (matrix_step, "")]
     if paths.user_embedding_length > 0:
-        wanted.append(("get_user_embedding.py", embedding_variant(paths, task, protocol)))
+        wanted.append(("get_user_embedding.py", records.embedding_variant(paths, task, protocol)))
     return {f"{script} {variant}".strip(): records.require(paths, script, dataset, variant).id
             for script, variant in wanted}  # fmt: skip
-
-
-def embedding_variant(paths: Paths, task: str, protocol: str) -> str:
-    """Return the variant under which the user embeddings of `task` are recorded."""
-    return f"{task}_{protocol}_{paths.user_reduction}_{paths.user_embedding_length}"
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,7 +25,7 @@ import gen_matrix
 import get_user_embedding
 import preprocess_multimodal
 from load_path import Paths, load_path
-from mma4ctr import artifacts, inputs, matrices, wechat
+from mma4ctr import artifacts, inputs, item_tables, matrices, wechat
 from mma4ctr.cli import UserError
 from mma4ctr.model import MLP, number_of_parameters
 from mma4ctr.tables import FEATURES, MODALITIES, PARTS, PROTOCOLS, TASKS, hidden_widths
@@ -114,7 +114,7 @@ def test_a_feature_covers_the_items_that_have_what_it_needs(tiny: Paths) -> None
         every = set.intersection(*having.values())
         assert all(len(own) > len(every) > 0 for own in having.values())
         for feature, row in FEATURES.items():
-            ids, _ = inputs.load_items(tiny, dataset, feature)
+            ids, _ = item_tables.load_items(tiny, dataset, feature)
             assert set(ids.tolist()) == (having[feature] if row.fusion == SINGLE else every)
 
 
@@ -350,7 +350,7 @@ def test_few_items_give_fewer_columns_and_no_crash(tmp_path: Path, dataset: str,
     cross_matrix.write(paths, dataset, MODALITIES)
     gen_matrix.write(paths, dataset, MODALITIES)
     for feature in FEATURES:
-        ids, table = inputs.load_items(paths, dataset, feature)
+        ids, table = item_tables.load_items(paths, dataset, feature)
         assert len(ids) == len(table) == items
         assert 0 < table.shape[1] <= 128
         assert np.isfinite(table).all()

@@ -162,6 +162,9 @@ WECHAT_SCALES = {
     ("tenth", "taste"): replace(
         WECHAT_FULL, users=2_000, feeds=10_644, feeds_watched=9_656, rows=731_788, most_popular=1_900
     ),
+    ("hundredth", "taste"): replace(
+        WECHAT_FULL, users=200, feeds=1_064, feeds_watched=966, rows=73_179, most_popular=190
+    ),
     ("demo", "taste"): WECHAT_DEMO,
     ("tiny", "taste"): WECHAT_TINY,
     ("demo", "none"): WECHAT_NULL,
@@ -248,6 +251,17 @@ TIKTOK_SCALES = {
         extra_feature_items=30_000,
         item_id_space=3_118_049,
         author_id_space=1_559_572,
+    ),
+    ("hundredth", "taste"): replace(
+        TIKTOK_FULL,
+        users=6_363,
+        items=275_422,
+        items_watched=273_422,
+        rows=2_758_555,
+        most_popular=1_495,
+        extra_feature_items=3_000,
+        item_id_space=311_804,
+        author_id_space=155_957,
     ),
     ("demo", "taste"): TIKTOK_DEMO,
     ("tiny", "taste"): TIKTOK_TINY,

@@ -1,0 +1,79 @@
+"""What steps 1 to 5 cannot do without, by itself: the limits that pipeline.py measures them against.
+
+Each is a command of its own, so that it is measured like a step: start of the interpreter, memory and all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import measure
+import numpy as np
+import polars as pl
+
+sys.path.insert(0, str(measure.ROOT))
+
+from load_path import load_path
+from mma4ctr import artifacts, raw_files
+from mma4ctr.readers import READERS
+
+
+def count_then_filter(paths_file: str, dataset: str) -> None:
+    """Count the rows of each user and keep those of users with enough: polars by itself, on the columns of step 1."""
+    paths, reader = load_path(paths_file), READERS[dataset]
+    (file,) = reader.interaction_files(paths.raw_folder(dataset))
+    if dataset == "tiktok":
+        scan, user = pl.scan_csv(file, separator="\t", has_header=False, new_columns=list(reader.COLUMNS)), "uid"
+    else:
+        scan, user = pl.scan_csv(file), "userid"
+    scan = scan.select(reader.WANTED)
+    counts = scan.group_by(user).len().collect(engine="streaming")
+    kept = counts.filter(pl.col("len") >= paths.min_interactions[dataset])[user]
+    print(len(scan.filter(pl.col(user).is_in(kept.implode())).collect(engine="streaming")))
+
+
+def kept_lines(paths_file: str, dataset: str) -> None:
+    """Read the feature files and pull out the lines of kept items, without looking into them."""
+    paths = load_path(paths_file)
+    kept = artifacts.load(paths, "items", dataset=dataset)
+    files = READERS[dataset].feature_files(paths.raw_folder(dataset))
+    for file in dict.fromkeys(file for parts in files.values() for file in parts):
+        lines = raw_files.scan_lines(file).filter(pl.col("line").is_not_null())
+        item = pl.col("line").str.extract(raw_files.ITEM_ID).cast(pl.Int64)
+        found = lines.filter(item.is_in(pl.Series(kept).implode())).collect(engine="streaming")
+        print(file.name, len(found))
+
+
+def write_again(paths_file: str, dataset: str) -> None:
+    """Print the seconds that it takes to write the files of matrix/ again, and until they are on the disk."""
+    paths = load_path(paths_file)
+    arrays = [np.load(file, allow_pickle=False) for file in sorted(paths.matrix_path.glob(f"{dataset}_*.npy"))]
+    with tempfile.TemporaryDirectory(dir=paths.matrix_path) as folder:
+        started = time.perf_counter()
+        for number, array in enumerate(arrays):
+            np.save(Path(folder) / f"{number}.npy", array, allow_pickle=False)
+        written = time.perf_counter() - started
+        os.sync()
+        print(json.dumps({"written": written, "on the disk": time.perf_counter() - started}))
+
+
+LIMITS = {found.__name__: found for found in (count_then_filter, kept_lines, write_again)}
+
+
+def main() -> None:
+    """Run one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("limit", choices=LIMITS)
+    parser.add_argument("arguments", nargs="*")
+    args = parser.parse_args()
+    LIMITS[args.limit](*args.arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,73 @@
+"""What training cannot do without, by itself, and a test of as many rows as the published one.
+
+python benchmarks/passes.py bare_passes IN_FEATURES ROWS BATCH_SIZE
+python benchmarks/passes.py score_rows PATHS TASK FEATURE PROTOCOL
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+
+import measure
+import numpy as np
+import torch
+
+sys.path.insert(0, str(measure.ROOT))
+
+from load_path import load_path
+from mma4ctr import engine, inputs, memory, metrics, model
+
+RESIDENT_BYTES = 1e9  # of batches that are there before the clock starts
+TESTED_ROWS = 860_000
+
+
+def bare_passes(in_features: str, rows: str, batch_size: str) -> None:
+    """Print the seconds of an epoch's forward and backward passes and steps over batches that are already there."""
+    memory.keep_freed_memory()
+    size, batches = int(batch_size), -(-int(rows) // int(batch_size))
+    network, rng = model.MLP(int(in_features)), np.random.default_rng(0)
+    resident = min(batches, max(1, int(RESIDENT_BYTES / (4 * size * int(in_features)))))
+    inputs_of = [torch.from_numpy(rng.random((size, int(in_features)), dtype=np.float32)) for _ in range(resident)]
+    clicks_of = [torch.from_numpy((rng.random(size) < 0.01).astype(np.float32)) for _ in range(resident)]
+    optimiser, seconds = engine.Engine().optimiser(network, 0.001), []
+    for _ in range(3):
+        started = time.perf_counter()
+        for number in range(batches):
+            loss = model.LOSSES["batch_softmax"](network(inputs_of[number % resident]), clicks_of[number % resident])
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+        seconds.append(time.perf_counter() - started)
+    print(json.dumps({"seconds": float(np.median(seconds))}))
+
+
+def score_rows(paths_file: str, task: str, feature: str, protocol: str) -> None:
+    """Print the seconds of a test of 860,000 rows: the test part, repeated until there are so many."""
+    factors = inputs.load_factors(load_path(paths_file), task, feature, protocol)
+    places = np.resize(factors.parts["test"], TESTED_ROWS)
+    batches, network = inputs.Batches(factors, places, torch.device("cpu")), model.MLP(factors.in_features)
+    batches.scale(*batches.column_range())
+    started = time.perf_counter()
+    predicted, labels = engine.probabilities_of(network, batches), factors.rows[places, 2]
+    metrics.auc(labels, predicted)
+    metrics.logloss(labels, predicted)
+    print(json.dumps({"seconds": time.perf_counter() - started}))
+
+
+LIMITS = {found.__name__: found for found in (bare_passes, score_rows)}
+
+
+def main() -> None:
+    """Run one of them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("limit", choices=LIMITS)
+    parser.add_argument("arguments", nargs="*")
+    args = parser.parse_args()
+    LIMITS[args.limit](*args.arguments)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,160 @@
+"""Every step on raw logs of a chosen scale: time and memory, beside limits that are measured in the same run.
+
+    python benchmarks/pipeline.py --scale tenth --dataset wechat tiktok
+
+writes the sample if it is not there (full: 25 GB), runs steps 1 to 6 on it from nothing, each in a process of its own,
+and keeps what was measured in benchmarks/results/<dataset>_<scale>.json, from which write_results.py makes RESULTS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import datetime
+import json
+import re
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import measure
+
+sys.path.insert(0, str(measure.ROOT))
+
+from load_path import Paths, load_path
+from mma4ctr import tables
+from mma4ctr.sampling.scales import WECHAT_SCALES
+
+SCALES = [scale for scale, signal in WECHAT_SCALES if signal == "taste"]
+TIMED_TASKS = {"wechat": "wechat", "tiktok": "tiktok_finish"}
+FEATURE, PROTOCOL, BATCH, EPOCHS = "vat_concat", "clean", 8_192, 3
+LIMITS, PASSES = (str(measure.ROOT / "benchmarks" / name) for name in ("limits.py", "passes.py"))
+
+
+@dataclasses.dataclass
+class Line:
+    """One line of the table.
+
+    seconds, megabytes : what was measured
+    limit_megabytes : what the memory must stay below
+    bare_seconds : what the step cannot do without, measured in the same run; None where `most_seconds` is the limit
+    most_seconds : the limit, in seconds, or in multiples of `bare_seconds` where that is there
+    """
+
+    what: str
+    seconds: float
+    megabytes: float | None
+    limit_megabytes: float | None
+    most_seconds: float
+    bare_seconds: float | None = None
+    bare: str = ""
+
+    def text(self) -> str:
+        """Return the line as it is printed."""
+        memory = "" if self.megabytes is None else f"{self.megabytes:8.0f} MB"
+        if self.bare_seconds is None:
+            return f"{self.what:34}{self.seconds:9.2f} s {memory:11}   limit {self.most_seconds:g} s"
+        ratio = self.seconds / self.bare_seconds
+        return (f"{self.what:34}{self.seconds:9.2f} s {memory:11}   {ratio:.2f} x {self.bare} "
+                f"({self.bare_seconds:.2f} s), limit {self.most_seconds:g} x")  # fmt: skip
+
+
+def step(script: str, file: Path, dataset: str, *more: str) -> tuple[float, float]:
+    """Run a step from nothing; return seconds and megabytes."""
+    return measure.run(script, "--paths", str(file), "--dataset", dataset, "--force", *more)[:2]
+
+
+def inter(file: Path, dataset: str) -> Line:
+    """Measure step 1."""
+    bare, *_ = measure.run(LIMITS, "count_then_filter", str(file), dataset)
+    return Line("preprocess_inter", *step("preprocess_inter.py", file, dataset), 6_000, 2.0, bare,
+                "a bare polars count-then-filter")  # fmt: skip
+
+
+def multimodal(file: Path, dataset: str) -> Line:
+    """Measure step 2."""
+    measured = step("preprocess_multimodal.py", file, dataset)
+    if dataset == "wechat":
+        return Line("preprocess_multimodal", *measured, 6_000, 300)
+    bare, *_ = measure.run(LIMITS, "kept_lines", str(file), dataset)
+    return Line("preprocess_multimodal", *measured, 6_000, 2.0, bare, "pulling out the kept lines")
+
+
+def embedding(file: Path, dataset: str) -> Line:
+    """Measure step 3, both protocols."""
+    measured = [step("get_user_embedding.py", file, dataset, "--protocol", name) for name in tables.PROTOCOLS]
+    seconds, megabytes = zip(*measured, strict=True)
+    return Line("get_user_embedding, both protocols", sum(seconds), max(megabytes), 6_000, 60)
+
+
+def matrices(file: Path, dataset: str) -> Line:
+    """Measure steps 4 and 5 together."""
+    measured = [step(script, file, dataset) for script in ("cross_matrix.py", "gen_matrix.py")]
+    seconds, megabytes = zip(*measured, strict=True)
+    bare = json.loads(measure.run(LIMITS, "write_again", str(file), dataset)[2])["on the disk"]
+    return Line("cross_matrix and gen_matrix", sum(seconds), max(megabytes), 8_000, 2.0, bare,
+                "writing their output to the disk")  # fmt: skip
+
+
+def training(file: Path, dataset: str) -> list[Line]:
+    """Measure step 6: an epoch with its validation, and a test of 860,000 rows."""
+    task, saved = TIMED_TASKS[dataset], load_path(file).saved_path
+    # A seed of the clock: a run that was finished before would not be trained again.
+    options = ("--feature", FEATURE, "--protocol", PROTOCOL, "--epochs", str(EPOCHS), "--batch_size", str(BATCH),
+               "--no_interruption", "--seed", str(time.time_ns() % 10**9))  # fmt: skip
+    _, megabytes, output = measure.run("mlp.py", "--paths", str(file), "--dataset", task, *options)
+    folder = saved / re.search(r"run=(\w+)$", output.strip())[1]
+    found, history = (json.loads((folder / f"{name}.json").read_text()) for name in ("metrics", "history"))
+    seconds, rows = statistics.median(entry["seconds"] for entry in history), found["rows"]["training"]
+    passes = measure.run(PASSES, "bare_passes", str(found["in_features"]), str(rows), str(BATCH))
+    _, test_megabytes, tested = measure.run(PASSES, "score_rows", str(file), task, FEATURE, PROTOCOL)
+    return [
+        Line(f"epoch of {task}, {rows:,} rows", seconds, megabytes, 8_000, 1.3, json.loads(passes[2])["seconds"],
+             "the bare passes over resident batches"),
+        Line(f"test of 860,000 rows of {task}", json.loads(tested)["seconds"], test_megabytes, 4_000, 2.0),
+    ]  # fmt: skip
+
+
+def sizes(paths: Paths, dataset: str) -> dict[str, object]:
+    """Return what the table of growth needs: rows and files."""
+    counts = json.loads((paths.graph_path / "records" / f"preprocess_inter_{dataset}.json").read_text())["counts"]
+    return {
+        "rows": counts["raw"]["rows"], "kept_rows": counts["kept"]["rows"], "kept_users": counts["kept"]["users"],
+        "kept_items": counts["kept"]["items"], "raw_megabytes": measure.size_of(paths.raw_folder(dataset)),
+        "matrix_megabytes": measure.size_of(paths.matrix_path, f"{dataset}_*"),
+    }  # fmt: skip
+
+
+def measure_all(file: Path, dataset: str, scale: str) -> None:
+    """Measure every step of one data set, print the lines as they come, and keep them."""
+    lines: list[Line] = []
+    for part in (inter, multimodal, embedding, matrices, training):
+        found = part(file, dataset)
+        for line in found if isinstance(found, list) else [found]:
+            print(line.text(), flush=True)
+            lines.append(line)
+    found = sizes(load_path(file), dataset)
+    print(f"{'matrix/ on disk':34}{found['matrix_megabytes']:9.1f} MB   limit 3000 MB for everything")
+    command = f"python benchmarks/pipeline.py --scale {scale} --dataset {dataset}"
+    content = {"dataset": dataset, "scale": scale, "date": datetime.date.today().isoformat(), "command": command,
+               "sizes": found, "lines": [dataclasses.asdict(line) for line in lines]}  # fmt: skip
+    measure.keep(f"{dataset}_{scale}", content)
+
+
+def main() -> None:
+    """Write the samples that are not there, then measure."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--scale", choices=SCALES, default="tenth")
+    parser.add_argument("--dataset", nargs="+", choices=tables.DATASETS, default=list(tables.DATASETS))
+    parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/bench_<scale>)")
+    args = parser.parse_args()
+    out = (args.out or measure.ROOT / "sample" / f"bench_{args.scale}").resolve()
+    for dataset in args.dataset:
+        seconds, *_ = measure.run("sample_data.py", "--scale", args.scale, "--dataset", dataset, "--out", str(out))
+        print(f"{dataset}, {args.scale}: sample written, or there, after {seconds:.1f} s", flush=True)
+        measure_all(out / "path.json", dataset, args.scale)
+
+
+if __name__ == "__main__":
+    main()
