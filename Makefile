@@ -1,6 +1,8 @@
 # make demo    the whole pipeline on sample data      make test   linting and the test suite
-# make report  every table and figure of what has run  make bench  the benchmarks of benchmarks/
+# make report  every table and figure of what has run
 # make baselines  the eight published baselines on the sample of make demo
+# make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
+# make checks  the checks that take long: labels without signal score 0.5, a grid that is killed again and again
 # make clean   remove the environment and the samples
 PYTHON ?= python3
 BIN := .venv/bin
@@ -8,7 +10,10 @@ BIN := .venv/bin
 # The runs that the report is about: those of path.json where it has any, those of the demo otherwise.
 PATHS ?= $(if $(wildcard data/saved/results.csv),path.json,sample/demo/path.json)
 
-.PHONY: demo report baselines test bench clean
+# The size of the logs that the benchmarks run on: hundredth, tenth or full (25 GB).
+SCALE ?= tenth
+
+.PHONY: demo report baselines test bench checks clean
 
 demo: .venv/demo.installed
 	$(BIN)/python demo.py
@@ -27,7 +32,12 @@ test: .venv/test.installed .venv/recbole.installed
 	$(BIN)/python -m pytest -n 2
 
 bench: .venv/demo.installed
-	$(BIN)/python benchmarks/tenth_wechat.py
+	$(BIN)/python benchmarks/pipeline.py --scale $(SCALE)
+	$(BIN)/python benchmarks/row_by_row.py
+	$(BIN)/python benchmarks/engines.py
+	$(BIN)/python benchmarks/write_results.py
+
+checks: .venv/demo.installed
 	$(BIN)/python benchmarks/null_check.py
 	$(BIN)/python benchmarks/killed_grid.py
 
