@@ -25,7 +25,9 @@ from mma4ctr.model import number_of_parameters
 # NumPy 2 dropped these names, which RecBole's Config reads.
 NUMPY_NAMES = {"float_": np.float64, "complex_": np.complex128, "unicode_": np.str_}
 NEGATIVES = ("sampled", "observed")
+NOT_A_NUMBER = "Training loss is nan"  # what RecBole's trainer says then
 SCORED_ROWS = 2_048  # at a time
+LEAST_ROWS = 64  # of a last batch, where batches have four times as many or more
 
 
 def _update(matrix: scipy.sparse.dok_matrix, cells: Mapping[tuple[int, int], float]) -> None:
@@ -77,10 +79,24 @@ def quiet() -> Iterator[None]:
         sys.argv = arguments
 
 
-def without_single_row(rows: int, batch_size: int) -> int:
-    """Return the batch size, or the next smaller one that leaves no last batch of one row, which some models refuse."""
-    smaller = (size for size in range(min(batch_size, rows), 1, -1) if rows % size != 1)
+def without_small_rest(rows: int, batch_size: int) -> int:
+    """Return the batch size, or the next smaller one whose last batch is not much smaller than the others.
+
+    A last batch of one row stops DIN, whose batches are normalised, and one of a few rows BERT4Rec and DIEN, where
+    none of them has a history to mask or to predict.
+    """
+    least = max(2, min(LEAST_ROWS, batch_size // 4))
+    smaller = (size for size in range(min(batch_size, rows), least, -1) if rows % size == 0 or rows % size >= least)
     return next(smaller, batch_size)
+
+
+def class_of(implementation: str) -> type:
+    """Return the class at ``package.module:Class``; raise `UserError` if there is none."""
+    module, _, name = implementation.partition(":")
+    try:
+        return getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"{implementation}: cannot be imported ({error}), expected package.module:Class") from None
 
 
 class ObservedNegatives:
@@ -133,9 +149,23 @@ class Baseline:
         return number_of_parameters(self.model)
 
     def train_epoch(self, epoch: int) -> float:
-        """Train for one epoch, counted from 0, and return the sum of the batches' losses."""
-        with quiet():
-            loss = self.trainer._train_epoch(self.training, epoch, show_progress=False)
+        """Train for one epoch, counted from 0, and return the sum of the batches' losses.
+
+        Raises
+        ------
+        UserError
+            If the loss is no longer a number.
+        """
+        try:
+            with quiet():
+                loss = self.trainer._train_epoch(self.training, epoch, show_progress=False)
+        except ValueError as error:
+            if str(error) != NOT_A_NUMBER:
+                raise
+            raise UserError(
+                f"{self.config['model']}: the training loss of epoch {epoch + 1} is not a number; give another "
+                "train_batch_size or a smaller learning_rate in a --config FILE"
+            ) from None
         return float(np.sum(loss))
 
     @torch.inference_mode()
@@ -191,7 +221,7 @@ def prepare(model: str, options: Mapping[str, object], seed: int, shown: np.ndar
     Parameters
     ----------
     model : str
-        RecBole's name of it.
+        RecBole's name of it, or package.module:Class of one's own class, which derives from one of RecBole's.
     options : mapping
         RecBole's options; `data_path` and `dataset` say where the files are.
     seed : int
@@ -200,20 +230,22 @@ def prepare(model: str, options: Mapping[str, object], seed: int, shown: np.ndar
         let RecBole sample them.
     """
     library = recbole()
+    network_class = class_of(model) if ":" in model else library.get_model(model)
     with quiet():
-        config = library.Config(model, options["dataset"], config_dict={**options, "seed": seed})
+        config = library.Config(network_class, options["dataset"], config_dict={**options, "seed": seed})
         library.init_seed(seed, reproducibility=True)
         dataset = library.create_dataset(config)
         training, validation, test = library.data_preparation(config, dataset)
         datasets = [loader._dataset for loader in (training, validation, test)]
-        if model == "DIEN" and options["benchmark_filename"] is not None:
+        if config["model"] == "DIEN" and options["benchmark_filename"] is not None:
             add_negative_histories(datasets, dataset.item_num, seed)
         if shown is not None and len(shown):
             numbered = [dataset.token2id(field, shown[:, column].astype(str)) for column, field in
                         enumerate(("user_id", "item_id"))]  # fmt: skip
             training._sampler = ObservedNegatives(np.column_stack(numbered), dataset.item_num, seed)
+        training.batch_sampler.batch_size = without_small_rest(training.sample_size, training.step)
         library.init_seed(seed, reproducibility=True)
-        network = library.get_model(model)(config, datasets[0]).to(config["device"])
-        trainer = library.get_trainer(config["MODEL_TYPE"], model)(config, network)
+        network = network_class(config, datasets[0]).to(config["device"])
+        trainer = library.get_trainer(config["MODEL_TYPE"], config["model"])(config, network)
     parts = dict(zip(("validation", "test"), datasets[1:], strict=True))
     return Baseline(config, network, trainer, training, parts, {"validation": validation, "test": test})

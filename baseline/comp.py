@@ -12,21 +12,22 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import yaml
-from sklearn.linear_model import LogisticRegression
+from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mlp
-from baseline import adapter, interactions
+from baseline import adapter, evaluation, interactions
 from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, inputs, metrics, records, runs
+from mma4ctr import artifacts, cli, inputs, records, runs
 from mma4ctr.tables import TASKS
 
 SETTINGS = ("clean", "published")
@@ -40,11 +41,13 @@ class Kind:
     sequential : whether it reads histories
     training : the file of its training rows; all labelled rows, or the clicks alone
     negatives : whether each click needs a row that is none
+    implementation : the class, as package.module:Class; RecBole's own of the model's name where it is None
     """
 
     sequential: bool
     training: str
     negatives: bool
+    implementation: str | None = None
 
 
 MODELS = {
@@ -112,6 +115,7 @@ class Run:
     negatives: str
     options: Mapping[str, object]
     built_on: Mapping[str, str]
+    laid_over: tuple[str, ...] = ()  # names of further files of options; what they say is part of `options`
 
     @property
     def feature(self) -> str:
@@ -134,14 +138,12 @@ class Run:
         return records.identity(self.config)
 
 
-def common_options(run: Run, data_path: Path, dataset: str, rows: int) -> dict[str, object]:
+def common_options(run: Run, data_path: Path, dataset: str) -> dict[str, object]:
     """Return the options of RecBole that both settings share."""
-    kind = MODELS[run.model]
-    own = dict(run.options)
-    own["train_batch_size"] = adapter.without_single_row(rows, int(own["train_batch_size"]))
     return {
-        **own, "dataset": dataset, "data_path": str(data_path), "metrics": ["AUC", "LogLoss"], "valid_metric": "AUC",
-        "repeatable": kind.sequential, "show_progress": False, "state": "ERROR", "metric_decimal_place": 8,
+        **run.options, "dataset": dataset, "data_path": str(data_path), "metrics": ["AUC", "LogLoss"],
+        "valid_metric": "AUC", "metric_decimal_place": 8, "repeatable": MODELS[run.model].sequential,
+        "show_progress": False, "state": "ERROR",
         "checkpoint_dir": str(runs.folder_of(run.paths, run.id)),  # RecBole makes the folder, and saves nothing there
     }  # fmt: skip
 
@@ -154,10 +156,9 @@ def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
     if not (folder / "longest.json").exists():
         artifacts.write_json(folder / "longest.json", interactions.write(folder, task, cap))
     training = task.part("training")
-    rows = len(training) if kind.training == "training" else int(training[:, 2].sum())
     columns = ["user_id", "item_id", "label", *(["item_id_list"] if kind.sequential else [])]
     options = {
-        **common_options(run, folder.parent, folder.name, rows),
+        **common_options(run, folder.parent, folder.name),
         "benchmark_filename": [kind.training, "validation", "test"], "load_col": {"inter": columns},
         "MAX_ITEM_LIST_LENGTH": artifacts.read_json(folder / "longest.json", "python baseline/comp.py"),
         "alias_of_item_id": ["item_id_list"] if kind.sequential else None,
@@ -166,7 +167,7 @@ def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
         **({} if kind.negatives else {"train_neg_sample_args": None}),
     }  # fmt: skip
     shown = training[training[:, 2] == 0, :2] if run.negatives == "observed" and kind.negatives else None
-    made = adapter.prepare(run.model, options, run.seed, shown)
+    made = adapter.prepare(kind.implementation or run.model, options, run.seed, shown)
     for part in ("validation", "test"):
         expected = task.part(part)
         if not (
@@ -184,86 +185,76 @@ def prepare_published(run: Run) -> adapter.Baseline:
             "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
     with_negatives = kind.negatives or kind.training == "training"
     options = {
-        **common_options(run, file.parent.parent, file.parent.name, 2**31),
+        **common_options(run, file.parent.parent, file.parent.name),
         "benchmark_filename": None, "load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "eval_args": mode,
         **({} if with_negatives else {"train_neg_sample_args": None}),
     }  # fmt: skip
-    return adapter.prepare(run.model, options, run.seed, None)
+    return adapter.prepare(kind.implementation or run.model, options, run.seed, None)
 
 
-def calibrated_logloss(
-    validation: np.ndarray, validation_labels: np.ndarray, test: np.ndarray, labels: np.ndarray
-) -> float:
-    """Return the LogLoss of scores after Platt's scaling, fitted on the validation rows."""
-    fitted = LogisticRegression(C=1e6).fit(validation[:, None], validation_labels)
-    return metrics.logloss(labels, fitted.predict_proba(test[:, None])[:, 1].astype(np.float32))
+def epochs_of(run: Run, made: adapter.Baseline, test: Callable[[str], dict[str, float]]) -> list[dict[str, float]]:
+    """Train to the last epoch and return the history; entries of wanted epochs have the figures of the test rows."""
+    history = []
+    with tqdm(total=max(run.epochs), desc=run.feature, unit="epoch", disable=None, leave=False) as bar:
+        for epoch in range(1, max(run.epochs) + 1):
+            started = time.perf_counter()
+            entry = {"epoch": epoch, "train_loss": made.train_epoch(epoch - 1)}
+            entry["seconds"] = time.perf_counter() - started
+            if epoch in run.epochs:
+                entry |= {f"test_{name}": value for name, value in test(f"_{epoch}").items()}
+                bar.set_postfix(auc=f"{entry['test_auc']:.4f}")
+            history.append(entry)
+            bar.update()
+    return history
 
 
-def seen_figures(task: interactions.Task, scores: np.ndarray) -> dict[str, float]:
-    """Return the AUC on test rows whose user and item have training rows, and how many users and items have none."""
-    training, test = task.part("training"), task.part("test")
-    known = [np.isin(test[:, column], training[:, column]) for column in (0, 1)]
-    seen = known[0] & known[1]
-    return {
-        "auc_seen": metrics.auc(test[seen, 2], scores[seen]), "rows_seen": int(seen.sum()),
-        "unseen_users": len(np.unique(test[~known[0], 0])), "unseen_items": len(np.unique(test[~known[1], 1])),
-    }  # fmt: skip
-
-
-def test_clean(run: Run, made: adapter.Baseline, task: interactions.Task, suffix: str) -> dict[str, float]:
-    """Score the test rows, keep the scores, and return the figures."""
-    started = time.perf_counter()
-    scores, test = made.scores("test"), task.part("test")
-    seconds = time.perf_counter() - started
-    figures = runs.save_predictions(runs.folder_of(run.paths, run.id), scores, test, run.paths.seed, suffix)
-    calibrated = calibrated_logloss(made.scores("validation"), task.part("validation")[:, 2], scores, test[:, 2])
-    return {**figures, "logloss_calibrated": calibrated, **seen_figures(task, scores), "test_seconds": seconds}
-
-
-def test_published(run: Run, made: adapter.Baseline, task: None, suffix: str) -> dict[str, float]:
-    """Score watched test videos and as many sampled unwatched ones, and return the figures."""
-    started = time.perf_counter()
-    users, labels, scores = made.sampled_scores("test")
-    seconds = time.perf_counter() - started
-    rows = np.column_stack([users, np.zeros_like(users), labels])
-    figures = runs.save_predictions(runs.folder_of(run.paths, run.id), scores, rows, run.paths.seed, suffix)
-    return {**figures, "test_seconds": seconds}
-
-
-def train_and_test(run: Run) -> None:
+def train_and_test(run: Run, mma4ctr: dict[str, float] | None) -> None:
     """Train, test after the wanted epochs, and leave the run's folder; metrics, written last, mark it as finished."""
-    folder = runs.folder_of(run.paths, run.id)
-    task = interactions.load(run.paths, run.task) if run.setting == "clean" else None
-    made = prepare_clean(run, task) if run.setting == "clean" else prepare_published(run)
-    test = test_clean if run.setting == "clean" else test_published
-    runs.save_config(folder, run.config)
-    history, seconds = [], 0.0
-    for epoch in range(1, max(run.epochs) + 1):
-        started = time.perf_counter()
-        entry = {"epoch": epoch, "train_loss": made.train_epoch(epoch - 1)}
-        seconds += time.perf_counter() - started
-        if epoch in run.epochs:
-            figures = test(run, made, task, f"_{epoch}")
-            entry |= {f"test_{name}": value for name, value in figures.items()}
-        history.append(entry)
-    artifacts.write_json(folder / "history.json", history)
+    folder, seed = runs.folder_of(run.paths, run.id), run.paths.seed
     summary = {
         "run": run.id, "task": run.task, "feature": run.feature, "protocol": run.setting, "baseline": run.model,
         "epochs": max(run.epochs), "batch_size": run.options["train_batch_size"],
         "learning_rate": run.options["learning_rate"], "seed": run.seed, "negatives": run.config["negatives"],
-        "parameters": made.parameters, **figures, "train_seconds": seconds, "epochs_run": len(history),
+        "laid_over": run.laid_over, "mma4ctr": mma4ctr,
     }  # fmt: skip
-    if task is not None:
-        config = runs.rates_config(run.task, "vat_concat", "clean", run.paths.seed, dict(run.built_on))
-        users = np.empty((int(task.rows[:, 0].max()) + 1, 0), dtype=np.float32)
-        factors = inputs.Factors(users, users, task.rows, task.parts)
-        summary["label_rates"] = runs.save_label_rates(run.paths, config, factors, int(task.rows[:, 1].max()) + 1)
-    runs.save_metrics(folder, summary)
+    if run.setting == "clean":
+        task = interactions.load(run.paths, run.task)
+        made = prepare_clean(run, task)
+        summary["label_rates"] = label_rates_of(run, task)
+        test = functools.partial(evaluation.same_rows, made, task, folder, seed)
+    else:
+        made = prepare_published(run)
+        test = functools.partial(evaluation.watched_rows, made, folder, seed)
+    runs.save_config(folder, run.config)
+    history = epochs_of(run, made, test)
+    artifacts.write_json(folder / "history.json", history)
+    figures = {name.removeprefix("test_"): value for name, value in history[-1].items() if name.startswith("test_")}
+    runs.save_metrics(folder, {
+        **summary, "parameters": made.parameters, **figures, "epochs_run": len(history),
+        "train_seconds": sum(entry["seconds"] for entry in history),
+    })  # fmt: skip
+
+
+def timed_mma4ctr(paths: Paths, task: str) -> dict[str, float] | None:
+    """Return the seconds of MMa4CTR on a task; None, with a line that says so, where it cannot be trained yet."""
+    try:
+        return evaluation.mma4ctr_seconds(paths, task)
+    except cli.UserError as error:
+        print(f"MMa4CTR is not timed beside the baselines of {task}: {error}", flush=True)
+        return None
+
+
+def label_rates_of(run: Run, task: interactions.Task) -> dict[str, str]:
+    """Evaluate the three label-rate predictors on the same rows, once, and return their runs."""
+    config = runs.rates_config(run.task, "vat_concat", "clean", run.paths.seed, dict(run.built_on))
+    users = np.empty((int(task.rows[:, 0].max()) + 1, 0), dtype=np.float32)
+    factors = inputs.Factors(users, users, task.rows, task.parts)
+    return runs.save_label_rates(run.paths, config, factors, int(task.rows[:, 1].max()) + 1)
 
 
 def runs_of(paths: Paths, args: argparse.Namespace) -> list[Run]:
     """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
-    found = []
+    found, names = [], tuple(Path(file).name for file in args.config)
     for setting in args.setting:
         by_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
         for task in args.dataset if setting == "clean" else reversed(by_dataset.values()):
@@ -272,7 +263,7 @@ def runs_of(paths: Paths, args: argparse.Namespace) -> list[Run]:
             built_on = {step: records.require(paths, step, dataset).id for step in steps}
             found += [
                 Run(paths, task, model, setting, tuple(args.epochs), seed, args.negatives,
-                    options_of(model, dataset, args.config), built_on)
+                    options_of(model, dataset, args.config), built_on, names)
                 for model in args.models for seed in range(args.seeds)
             ]  # fmt: skip
     return found
@@ -284,10 +275,11 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     args = parser().parse_args(argv)
     paths = load_path(args.paths)
     wanted = runs_of(paths, args)
+    mma4ctr = functools.cache(lambda task: timed_mma4ctr(paths, task))  # once, and only for a task with runs to do
     for number, run in enumerate(wanted, start=1):
         finished_before = runs.is_finished(paths, run.id)
         if not finished_before:
-            train_and_test(run)
+            train_and_test(run, mma4ctr(run.task))
             runs.rebuild_results(paths)
         found = runs.read_metrics(paths, run.id)
         again = " (finished before)" if finished_before else f" in {found['train_seconds']:.1f} s"

@@ -2,148 +2,145 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import dataclasses
+from collections.abc import Sequence
 
-from mma4ctr import artifacts, records, runs
-from mma4ctr.cli import UserError
-from mma4ctr.comparison import summarise
-from mma4ctr.experiment_tables import BLANK, TaskTables, auc_cell, number_cell, published_cell
-from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS
+from mma4ctr import inputs, unseen
+from mma4ctr.baseline_runs import Baseline
+from mma4ctr.comparison import difference, summarise
+from mma4ctr.experiment_tables import (
+    BLANK,
+    DIFFERENT,
+    TaskTables,
+    auc_cell,
+    difference_lines,
+    evaluation_cell,
+    number_cell,
+    published_cell,
+)
+from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS, Experiment
+from mma4ctr.label_rates import NAMES as LABEL_RATES
+from mma4ctr.performance_tables import FIGURES
 from mma4ctr.report_model import Cell, Section, Table
-from mma4ctr.results import FIGURES, Evaluation
-from mma4ctr.tables import TASKS
+from mma4ctr.results import Evaluation
 
-HEADS = ("model", "epochs", "AUC", "LogLoss", "LogLoss, calibrated", "AUC, seen users and items", "training (s)",
-         "training, MMa4CTR = 1", "test (s)", "parameters")  # fmt: skip
+HEADS = ("model", "epochs", "AUC", "LogLoss", "LogLoss, calibrated", "AUC, seen users and items")
 SAME_ROWS = (
     "Every model was trained and tested on the rows, labels and split of MMa4CTR's clean protocol, for the fused "
     "features. LogLoss clips scores that are no probabilities; calibrated, they went through Platt's scaling on the "
-    "validation rows. Seconds are those of the whole run, of one machine."
+    "validation rows. The last column leaves out test rows whose user or item has no training row. Each AUC has its "
+    "95 % interval over test users. "
 )
-WATCHED = (
+COMPARED = (
+    f"Δ is the difference from {{}}, with its paired 95 % interval over test users; {DIFFERENT} marks rows whose "
+    "interval excludes 0, all others are not told apart from it."
+)
+WATCHED_NOTE = (
     "NOT comparable with MMa4CTR: here the baselines tell watched videos from sampled unwatched ones, on a random "
-    "split, as the published interaction files suggest that they did. It shows where the published figures come from."
+    "split, as the published interaction files suggest that they did. It shows where the published figures come from. "
+    "Without labels it is the same for all tasks of a data set, so that it ran once for them."
 )
 
 
-def is_current(tables: TaskTables, config: dict) -> bool:
-    """Tell whether a run stands on the artefacts as they are now."""
-    dataset = TASKS[tables.task].dataset
-    try:
-        now = {step: records.require(tables.results.paths, step, dataset).id for step in config["built_on"]}
-    except UserError:
-        return False
-    return now == config["built_on"]
+class SameRows:
+    """The table of all models on the rows of MMa4CTR's clean protocol."""
+
+    def __init__(self, tables: TaskTables, baselines: Sequence[Baseline]) -> None:
+        self.tables, self.baselines = tables, baselines
+        rows, parts = inputs.fused_rows(tables.results.paths, tables.task, "clean")
+        self.training, self.test = rows[parts["training"]], rows[parts["test"]]
+        epochs = sorted({epochs for name in FIGURES for epochs in EXPERIMENTS[name].epochs})
+        keys = [(variant, after) for variant in tables.variants if variant.protocol == "clean" for after in epochs]
+        found = {(variant, after): tables.evaluations(variant, ADAPTIVE, after) for variant, after in keys}
+        self.ours = {key: evaluations for key, evaluations in found.items() if evaluations}
+
+    @property
+    def reference(self) -> tuple[str, tuple[Evaluation, ...]] | None:
+        """What every row is compared with: MMa4CTR as its longest run left it, and what to call it."""
+        if not self.ours:
+            return None
+        variant, epochs = max(self.ours, key=lambda key: key[1])
+        return f"MMa4CTR ({variant.reduction}) after {epochs} epochs", self.ours[variant, epochs]
+
+    def compared_cell(self, evaluations: Sequence[Evaluation]) -> Cell:
+        """Return an AUC with its difference from the reference."""
+        cell = auc_cell(evaluations)
+        if self.reference is None or self.reference[1] == tuple(evaluations):
+            return cell
+        found = difference(evaluations, self.reference[1])
+        mark = DIFFERENT if found.is_one else ""
+        return dataclasses.replace(cell, details=(*cell.details, *difference_lines(found)), mark=mark)
+
+    def seen_cell(self, evaluations: Sequence[Evaluation]) -> Cell:
+        """Return the mean AUC over seeds on rows whose user and item have training rows, and what has none."""
+        found = [unseen.figures(self.training, self.test, one.predictions) for one in evaluations]
+        one = found[0]
+        counts = (f"{one['rows_seen']:,} of {len(self.test):,} rows",
+                  f"{one['unseen_users']:,} users, {one['unseen_items']:,} items unseen")  # fmt: skip
+        cell = number_cell(sum(figures["auc_seen"] for figures in found) / len(found))
+        return dataclasses.replace(cell, details=counts)
+
+    def our_rows(self) -> list[tuple[Cell, ...]]:
+        """Return MMa4CTR's rows."""
+        return [
+            (Cell(f"MMa4CTR ({variant.reduction})"), Cell(str(epochs), epochs), self.compared_cell(found),
+             number_cell(summarise(found).logloss), BLANK, self.seen_cell(found))
+            for (variant, epochs), found in self.ours.items()
+        ]  # fmt: skip
+
+    def baseline_rows(self) -> list[tuple[Cell, ...]]:
+        """Return a row for each baseline and number of epochs."""
+        return [
+            (Cell(one.name, None, one.remarks), Cell(str(epochs), epochs), self.compared_cell(one.evaluations(epochs)),
+             *(mean_cell(one, epochs, figure) for figure in ("logloss", "logloss_calibrated")),
+             self.seen_cell(one.evaluations(epochs)))
+            for one in self.baselines for epochs in one.epochs
+        ]  # fmt: skip
+
+    def label_rate_rows(self) -> list[tuple[Cell, ...]]:
+        """Return a row for each label-rate predictor."""
+        any_run = self.baselines[0].longest
+        on = any_run.evaluation(len(any_run.history))
+        found = {name: self.tables.results.label_rate(on, name) for name in LABEL_RATES}
+        return [
+            (Cell(name), BLANK, evaluation_cell(one), number_cell(one.figures["logloss"]), BLANK, self.seen_cell([one]))
+            for name, one in found.items()
+        ]
+
+    def table(self) -> Table:
+        """Return the whole table."""
+        rows = (*self.our_rows(), *self.baseline_rows(), *self.label_rate_rows())
+        note = SAME_ROWS + (COMPARED.format(self.reference[0]) if self.reference else "")
+        return Table(f"Baselines on the same rows ({self.tables.ours})", HEADS, rows, note)
 
 
-def baseline_runs(tables: TaskTables, setting: str) -> list[dict]:
-    """Return the metrics, with history and configuration, of the finished baselines of a task in one setting."""
-    found, paths = [], tables.results.paths
-    for content in tables.results.metrics:
-        if content.get("baseline") and (content["task"], content["protocol"]) == (tables.task, setting):
-            folder = runs.folder_of(paths, content["run"])
-            config, history = (artifacts.read_json(folder / f"{name}.json", "python baseline/comp.py")
-                               for name in ("config", "history"))  # fmt: skip
-            if is_current(tables, config):
-                found.append({**content, "config": config, "history": history, "folder": folder})
-    return found
-
-
-def by_setting(found: Iterable[dict]) -> dict[tuple, list[tuple[dict, dict]]]:
-    """Group runs that differ in their seed alone: name, epochs and options -> run and its entry of the history."""
-    groups: dict[tuple, list[tuple[dict, dict]]] = {}
-    for run in found:
-        negatives = f" ({run['negatives']} negatives)" if run["negatives"] == "observed" else ""
-        for entry in run["history"]:
-            if "test_auc" in entry:
-                key = (run["baseline"] + negatives, entry["epoch"], records.identity(run["config"]["options"]))
-                groups.setdefault(key, []).append((run, entry))
-    return groups
-
-
-def mean_cell(entries: list[dict], name: str) -> Cell:
+def mean_cell(baseline: Baseline, epochs: int, figure: str) -> Cell:
     """Return the mean of a figure over seeds, blank where there is none."""
-    values = [entry[name] for entry in entries if entry.get(name) is not None]
-    return number_cell(sum(values) / len(values)) if values else BLANK
+    found = baseline.mean(epochs, figure)
+    return BLANK if found is None else number_cell(found)
 
 
-def baseline_row(name: str, epochs: int, group: list[tuple[dict, dict]], ours: dict | None) -> tuple[Cell, ...]:
-    """Return the row of one baseline after so many epochs."""
-    entries = [entry for _, entry in group]
-    evaluations = [
-        Evaluation(run["run"], run["folder"], epochs, {figure: entry[f"test_{figure}"] for figure in FIGURES}, "")
-        for run, entry in group
-    ]
-    run = group[0][0]
-    relative = run["train_seconds"] / run["epochs_run"] / (ours["train_seconds"] / ours["epochs_run"]) if ours else None
-    return (
-        Cell(name), Cell(str(epochs), epochs), auc_cell(evaluations), mean_cell(entries, "test_logloss"),
-        mean_cell(entries, "test_logloss_calibrated"), mean_cell(entries, "test_auc_seen"),
-        number_cell(run["train_seconds"], ".1f"), BLANK if relative is None else number_cell(relative, ".1f"),
-        number_cell(entries[0]["test_test_seconds"], ".2f"), number_cell(run["parameters"], ","),
-    )  # fmt: skip
-
-
-def our_rows(tables: TaskTables) -> tuple[list[tuple[Cell, ...]], dict | None]:
-    """Return MMa4CTR's rows on the same rows, and the metrics of its longest run."""
-    rows, longest = [], None
-    for variant in tables.variants:
-        trained = tables.longest_run(variant) if variant.protocol == "clean" else None
-        if trained is None:
-            continue
-        longest = longest or trained.metrics
-        for epochs in EXPERIMENTS["performance"].epochs:
-            found = tables.evaluations(variant, ADAPTIVE, epochs)
-            if found:
-                run = trained.metrics
-                rows.append((
-                    Cell(f"MMa4CTR ({variant.reduction})"), Cell(str(epochs), epochs), auc_cell(found),
-                    number_cell(summarise(found).logloss), BLANK, BLANK, number_cell(run["train_seconds"], ".1f"),
-                    number_cell(1, ".1f"), number_cell(run["test_seconds"], ".2f"), number_cell(run["parameters"], ","),
-                ))  # fmt: skip
-    return rows, longest
-
-
-def label_rate_rows(tables: TaskTables, group: list[tuple[dict, dict]]) -> list[tuple[Cell, ...]]:
-    """Return a row for each label-rate predictor on the same rows."""
-    rates = {name: runs.read_metrics(tables.results.paths, run) for name, run in group[0][0]["label_rates"].items()}
-    return [
-        (Cell(name), BLANK, Cell(f"{found['auc']:.4f}", found["auc"], (
-            f"[{found['auc_low']:.4f}, {found['auc_high']:.4f}]", f"AP {found['average_precision']:.4f}",
-            f"{found['test_positives']:,} positives")),
-         number_cell(found["logloss"]), *(BLANK,) * (len(HEADS) - 4))
-        for name, found in rates.items()
-    ]  # fmt: skip
-
-
-def watched_table(tables: TaskTables, groups: dict[tuple, list[tuple[dict, dict]]]) -> Table:
+def watched_table(tables: TaskTables, baselines: Sequence[Baseline]) -> Table:
     """Return the baselines in the published setting beside the published figures."""
-    number = EXPERIMENTS["performance"].number(tables.task)
-    rows = []
-    for (name, epochs, _), group in sorted(groups.items()):
-        row = baseline_row(name, epochs, group, None)
-        printed = [published_cell(number, "", epochs, group[0][0]["baseline"], figure) for figure in ("auc", "logloss")]
-        rows.append((*row[:2], printed[0], row[2], printed[1], row[3]))
-    heads = (
-        "model",
-        "epochs",
-        "AUC, published",
-        f"AUC, {tables.ours}",
-        "LogLoss, published",
-        f"LogLoss, {tables.ours}",
-    )
-    return Table("The published setting: watched against sampled unwatched videos", heads, tuple(rows), WATCHED)
+
+    def cells(baseline: Baseline, experiment: Experiment, epochs: int, figure: str) -> tuple[Cell, ...]:
+        printed = published_cell(experiment.number(tables.task), "", epochs, baseline.model, figure)
+        ours = auc_cell(baseline.evaluations(epochs)) if figure == "auc" else mean_cell(baseline, epochs, figure)
+        return printed, ours
+
+    rows = [
+        (Cell(one.name, None, one.remarks), Cell(str(epochs), epochs),
+         *(cell for figure in ("auc", "logloss") for cell in cells(one, EXPERIMENTS["performance"], epochs, figure)))
+        for one in baselines for epochs in one.epochs
+    ]  # fmt: skip
+    heads = [f"{figure}, {whose}" for figure in ("AUC", "LogLoss") for whose in ("published", tables.ours)]
+    title = "The published setting: watched against sampled unwatched videos"
+    return Table(title, ("model", "epochs", *heads), tuple(rows), WATCHED_NOTE)
 
 
 def section(tables: TaskTables) -> Section | None:
     """Return the baselines of one task, None where none has run."""
-    clean, watched = (by_setting(baseline_runs(tables, setting)) for setting in ("clean", "published"))
-    shown = []
-    if clean:
-        mine, longest = our_rows(tables)
-        rows = [baseline_row(name, epochs, group, longest) for (name, epochs, _), group in sorted(clean.items())]
-        rows += label_rate_rows(tables, next(iter(clean.values())))
-        shown.append(Table(f"Baselines on the same rows ({tables.ours})", HEADS, (*mine, *rows), SAME_ROWS))
-    if watched:
-        shown.append(watched_table(tables, watched))
+    clean, watched = ([one for one in tables.baselines if one.setting == setting] for setting in ("clean", "published"))
+    shown = [SameRows(tables, clean).table()] if clean else []
+    shown += [watched_table(tables, watched)] if watched else []
     return Section(f"{tables.task}: baselines", (), tuple(shown)) if shown else None

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import polars as pl
 
-from mma4ctr import provenance, published
+from mma4ctr import baseline_runs, provenance, published
 from mma4ctr.comparison import Difference, Summary, difference, summarise
-from mma4ctr.experiments import EXPERIMENTS, SUBSECTIONS, VARIANTS, Experiment, Point, Setting, Variant
+from mma4ctr.experiments import EXPERIMENTS, VARIANTS, Experiment, Point, Setting, Variant
 from mma4ctr.label_rates import NAMES as LABEL_RATES
 from mma4ctr.report_model import Cell, Table
 from mma4ctr.results import Evaluation, Results, Trajectory
@@ -26,10 +26,6 @@ NOTE = (
     "0, all others are not told apart from the reference. "
 )
 CONTRADICTED_NOTE = f"{CONTRADICTED}: another published table gives another value for the same settings. "
-BASELINES_NOTE = (
-    "The published baselines are not comparable with MMa4CTR's column: their interaction files hold every watched "
-    "video without a label, so that they rank watched against sampled unwatched videos, on a random split of their own."
-)
 TRAJECTORY_NOTE = "Epoch counts of one setting are read from one run, so that they are one trajectory, not repeats. "
 
 
@@ -79,6 +75,11 @@ class TaskTables:
         self.results, self.task = results, task
         self.ours = provenance.ours(results.paths, TASKS[task].dataset)
         self.variants = [variant for variant in VARIANTS if self._has_runs(variant)]
+
+    @functools.cached_property
+    def baselines(self) -> list[baseline_runs.Baseline]:
+        """The baselines that have run, in both settings."""
+        return baseline_runs.of_task(self.results, self.task)
 
     def _has_runs(self, variant: Variant) -> bool:
         return any(
@@ -175,62 +176,6 @@ class TaskTables:
             + (CONTRADICTED_NOTE if contradicted else "")
         )
 
-    def performance(self, name: str) -> Table:
-        """Return the table of section 6 that sets MMa4CTR beside the baselines, with LogLoss where it has one."""
-        experiment = EXPERIMENTS[name]
-        number, ours = experiment.number(self.task), experiment.rows[""]
-        figures = {"AUC": "auc", "LogLoss": "logloss"} if name == "performance" else {"AUC": "auc"}
-        models = (published.MODEL, *published_models(number))
-        rows = [
-            (Cell(model), Cell(str(epochs), epochs),
-             *(cell for figure in figures.values()
-               for cell in self._performance_cells(experiment, model, ours, epochs, figure)))
-            for model in models for epochs in experiment.epochs
-        ]  # fmt: skip
-        heads = [f"{title}, {what}" for title in figures
-                 for what in ("published", *(f"{self.ours}: {variant}" for variant in self.variants))]  # fmt: skip
-        return Table(
-            self.title(experiment),
-            ("model", "epochs", *heads),
-            tuple(rows),
-            self.note(experiment, rows) + BASELINES_NOTE,
-        )
-
-    def _performance_cells(
-        self, experiment: Experiment, model: str, setting: Setting, epochs: int, figure: str
-    ) -> tuple[Cell, ...]:
-        printed = published_cell(experiment.number(self.task), "", epochs, model, figure)
-        if model != published.MODEL:
-            return (printed, *(BLANK for _ in self.variants))
-        if figure == "auc":
-            return (printed, *(self.our_cells(experiment, variant, setting, epochs) for variant in self.variants))
-        found = (self.evaluations(variant, setting, epochs) for variant in self.variants)
-        return (printed, *(number_cell(summarise(one).logloss) if one else BLANK for one in found))
-
-    def computation(self) -> Table:
-        """Return the computational comparison: seconds and parameters, published and ours."""
-        number = f"6.{subsection} computation" if (subsection := SUBSECTIONS[self.task]) else None
-        figures = {"training (s)": "train_seconds", "test (s)": "test_seconds", "parameters": "parameters"}
-        trained = [run.metrics for variant in self.variants if (run := self.longest_run(variant)) is not None]
-        run = trained[0] if trained else None
-        mine = (BLANK,) * 4 if run is None else (
-            number_cell(run["train_seconds"], ".1f"), Cell(str(run["epochs_run"]), run["epochs_run"]),
-            number_cell(run["test_seconds"], ".2f"), number_cell(run["parameters"], ",")
-        )  # fmt: skip
-        rows = [
-            (Cell(model), *(published_cell(number, "", None, model, figure) for figure in figures.values()),
-             *(mine if model == published.MODEL else (BLANK,) * 4))
-            for model in (published.MODEL, *published_models(number))
-        ]  # fmt: skip
-        measured = ("training (s)", "epochs", "test (s)", "parameters")
-        heads = (*(f"{name}, published" for name in figures), *(f"{name}, {self.ours}" for name in measured))
-        note = (
-            "Published on one NVIDIA GeForce RTX 3090; for how many epochs is not printed. Ours: the whole training "
-            "run, without reading its input, and one pass over the test rows with AUC and LogLoss, on this machine and "
-            "data."
-        )
-        return Table("Computation" if number is None else f"{number}", ("model", *heads), tuple(rows), note)
-
     def longest_run(self, variant: Variant) -> Trajectory | None:
         """Return the longest run of vat_concat with the published settings, from the first seed."""
         for epochs in reversed(EXPERIMENTS["performance_by_epoch"].epochs):
@@ -238,12 +183,6 @@ class TaskTables:
             if found is not None:
                 return found
         return None
-
-
-def published_models(table: str | None) -> tuple[str, ...]:
-    """Return the baselines of a published table, in its order."""
-    names = dict.fromkeys(key[3] for key in all_published_cells() if key[0] == table)
-    return tuple(name for name in names if name != published.MODEL)
 
 
 def number_cell(number: float, form: str = ".4f") -> Cell:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from load_path import DEFAULT_FILE, KEYS, Paths
-from mma4ctr import baseline_tables, leak_audit, provenance, published, records, runs, statistics
+from mma4ctr import baseline_tables, leak_audit, performance_tables, provenance, published, records, runs, statistics
 from mma4ctr.experiment_tables import BLANK, TaskTables, evaluation_cell, number_cell
 from mma4ctr.experiments import EXPERIMENTS, VARIANTS
 from mma4ctr.grid import arguments_of
@@ -17,7 +17,7 @@ from mma4ctr.results import Results
 from mma4ctr.tables import DATASETS, PROTOCOLS, TASKS
 
 STEPS = ("preprocess_inter.py", "preprocess_multimodal.py")
-PERFORMANCE = ("performance", "performance_by_epoch")  # the experiments of section 6
+PERFORMANCE = tuple(performance_tables.FIGURES)  # the experiments of section 6
 
 
 def words(*texts: object) -> tuple[Cell, ...]:
@@ -95,7 +95,8 @@ def task_section(tables: TaskTables) -> Section:
     """Return every table and curve of one task."""
     task, paths = tables.task, tables.results.paths
     experiments = [tables.experiment(name) for name in EXPERIMENTS if name not in PERFORMANCE]
-    performance = [tables.performance(name) for name in PERFORMANCE]
+    performance = [performance_tables.performance(tables, name) for name in PERFORMANCE]
+    computation = performance_tables.computation(tables)
     figures = paths.saved_path / "figures"
     curves = [f"{task}_{key}" for key in ("epochs", "learning_rate", "batch_size")]
     losses = sorted(file.stem for part in ("Train", "Valid") for file in figures.glob(f"{task}_*_{part}Loss.svg"))
@@ -107,7 +108,7 @@ def task_section(tables: TaskTables) -> Section:
         "published figure; the other protocol and PCA reduction have columns of their own.",
     )
     drawn = pictures(paths, [*curves, *losses, *views])
-    return Section(f"{task}: the published tables", shown, (*experiments, *performance, tables.computation()), drawn)
+    return Section(f"{task}: the published tables", shown, (*experiments, *performance, computation), drawn)
 
 
 def audit_section(results: Results, tables: Sequence[TaskTables]) -> Section:

@@ -13,7 +13,7 @@ from sklearn.metrics import roc_auc_score
 
 import mlp
 from load_path import Paths, load_path
-from mma4ctr import artifacts, comparison, experiment_tables, grid, leak_audit, metrics, rows, runs
+from mma4ctr import artifacts, comparison, experiment_tables, grid, leak_audit, metrics, performance_tables, rows, runs
 from mma4ctr.experiment_tables import CONTRADICTED, DIFFERENT, TaskTables, published_cell
 from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS, VARIANTS, Point
 from mma4ctr.results import Evaluation, Results
@@ -148,7 +148,7 @@ def test_tables_show_what_has_run_beside_what_is_published(trained: Paths) -> No
 
 
 def test_the_spread_over_seeds_is_shown(trained: Paths) -> None:
-    table = TaskTables(Results(trained), "wechat").performance("performance")
+    table = performance_tables.performance(TaskTables(Results(trained), "wechat"), "performance")
     (ours,) = (row[3] for row in table.rows if row[0].text == "MMa4CTR" and row[1].text == "10")
     assert any("over 2 seeds" in line for line in ours.details)
     baselines = [row for row in table.rows if row[0].text == "BPR"]
