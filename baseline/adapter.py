@@ -231,6 +231,8 @@ def prepare(model: str, options: Mapping[str, object], seed: int, shown: np.ndar
     """
     library = recbole()
     network_class = class_of(model) if ":" in model else library.get_model(model)
+    # Importing any sequential model imports SINE, which turns this on for good: training then takes twice as long.
+    torch.autograd.set_detect_anomaly(False)
     with quiet():
         config = library.Config(network_class, options["dataset"], config_dict={**options, "seed": seed})
         library.init_seed(seed, reproducibility=True)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -100,6 +101,7 @@ def test_each_model_trains_and_is_tested(
                  "--setting", "clean", "--config", str(options)]  # fmt: skip
     (run,) = comp.main(arguments)
     assert not list((tmp_path / "work").iterdir())
+    assert not torch.is_anomaly_enabled()  # it would make every later training of the process take twice as long
     found = runs.read_metrics(paths, run)
     predictions = runs.load_array(runs.folder_of(paths, run) / "predictions_1.npy")
     test = task.part("test")
