@@ -1,6 +1,6 @@
 # make demo    the whole pipeline on sample data      make test   linting and the test suite
 # make report  every table and figure of what has run
-# make baselines  the eight published baselines on the sample of make demo
+# make baselines  the eight published baselines on the sample of make demo, and the report with them
 # make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
 # make checks  the checks that take long: labels without signal score 0.5, a grid that is killed again and again
 # make clean   remove the environment and the samples
@@ -9,6 +9,8 @@ BIN := .venv/bin
 
 # The runs that the report is about: those of path.json where it has any, those of the demo otherwise.
 PATHS ?= $(if $(wildcard data/saved/results.csv),path.json,sample/demo/path.json)
+
+DEMO_PATHS := --paths sample/demo/path.json
 
 # The size of the logs that the benchmarks run on: hundredth, tenth or full (25 GB).
 SCALE ?= tenth
@@ -24,7 +26,10 @@ report: .venv/demo.installed
 
 baselines: .venv/demo.installed .venv/recbole.installed
 	test -e sample/demo/matrix/records/cross_matrix_wechat.json || $(BIN)/python demo.py --no_report
-	$(BIN)/python baseline/comp.py --paths sample/demo/path.json --config baseline/demo.yaml --epochs 2 5
+	$(BIN)/python adjust_hyperparameter.py $(DEMO_PATHS) --experiment performance --longest 10 --reduction average_pooling
+	$(BIN)/python baseline/comp.py $(DEMO_PATHS) --config baseline/demo.yaml --setting clean --epochs 5 10
+	$(BIN)/python baseline/comp.py $(DEMO_PATHS) --config baseline/demo.yaml --setting published --epochs 2 5
+	$(BIN)/python viewer.py $(DEMO_PATHS) --protocol published --reduction average_pooling
 
 test: .venv/test.installed .venv/recbole.installed
 	$(BIN)/ruff check .

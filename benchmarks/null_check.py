@@ -7,6 +7,7 @@ know nothing of the labels (Mann and Whitney), n1 and n0 being the clicks and th
 clean      |AUC - 0.5| <= 4 SE in every run and <= 4 SE / sqrt(runs) in the mean of a task
 published  AUC >= 0.5 + 5 SE, and within 0.05 of what the user's click rate over all rows, test rows included, scores:
            the user embedding carries the labels that it is tested on
+baselines  with --baselines: |AUC - 0.5| <= 4 SE / sqrt(runs) in the mean of each model and task, in the clean setting
 """
 
 from __future__ import annotations
@@ -14,12 +15,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import math
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import measure
+import null_check_baselines
 import numpy as np
+from null_error import mean_is_right, standard_error
 
 sys.path.insert(0, str(measure.ROOT))
 
@@ -29,16 +32,12 @@ import mlp
 import preprocess_inter
 import preprocess_multimodal
 import sample_data
+from baseline import comp
 from load_path import Paths, load_path
 from mma4ctr import artifacts, metrics, runs
 from mma4ctr.tables import PROTOCOLS, TASKS
 
 TRAINING = ("--feature", "vat_concat", "--epochs", "20", "--batch_size", "1024")
-
-
-def standard_error(positives: int, negatives: int) -> float:
-    """Return the standard error of the AUC of scores that are independent of the labels."""
-    return math.sqrt((positives + negatives + 1) / (12 * positives * negatives))
 
 
 def prepare(out: Path, seed: int) -> Path:
@@ -83,21 +82,8 @@ def check(file: Path, task: str, protocol: str, seed: int) -> dict[str, float]:
     return found
 
 
-def mean_is_right(found: list[dict[str, float]]) -> bool:
-    """Tell whether the mean AUC of the clean runs of a task is within 4 SE / sqrt(runs) of 0.5."""
-    off = abs(np.mean([run["auc"] for run in found]) - 0.5)
-    return bool(off <= 4 * np.mean([run["se"] for run in found]) / math.sqrt(len(found)))
-
-
-def main() -> None:
-    """Run the check and exit with status 1 where it fails."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, default=measure.ROOT / "sample")
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5, from 0)")
-    args = parser.parse_args()
-    right = True
-    with contextlib.redirect_stdout(io.StringIO()):
-        files = [prepare(args.out.resolve(), seed) for seed in range(args.seeds)]
+def check_all(files: Sequence[Path]) -> Iterator[bool]:
+    """Print a line for each run and each mean, and yield whether it is right."""
     print(
         f"{'task':15}{'protocol':11}{'seed':>5}{'n1':>7}{'SE':>8}{'AUC':>8}{'(AUC-0.5)/SE':>14}{'rate, all rows':>16}"
     )
@@ -109,11 +95,25 @@ def main() -> None:
                 rate = f"{run['rate']:.4f}" if protocol == "published" else ""
                 print(f"{task:15}{protocol:11}{seed:5}{run['n1']:7}{run['se']:8.4f}{run['auc']:8.4f}{off:14.1f}{rate:>16}"
                       f"{'' if run['right'] else '   WRONG'}", flush=True)  # fmt: skip
+                yield run["right"]
             mean = mean_is_right(found) if protocol == "clean" else True
-            right = right and mean and all(run["right"] for run in found)
             average = np.mean([run["auc"] for run in found])
             print(f"{task:15}{protocol:11} mean{average:23.4f}{'' if mean else '   WRONG'}")
-    sys.exit(0 if right else 1)
+            yield mean
+
+
+def main() -> None:
+    """Run the check and exit with status 1 where it fails."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=measure.ROOT / "sample")
+    parser.add_argument("--seeds", type=int, help="how many seeds (default: 5, with --baselines 3, from 0)")
+    parser.add_argument("--baselines", action="store_true", help="check the baselines instead; they need RecBole")
+    parser.add_argument("--models", nargs="+", choices=comp.MODELS, default=list(comp.MODELS), help="with --baselines")
+    args = parser.parse_args()
+    with contextlib.redirect_stdout(io.StringIO()):
+        files = [prepare(args.out.resolve(), seed) for seed in range(args.seeds or (3 if args.baselines else 5))]
+    checks = null_check_baselines.check_all(files, args.models) if args.baselines else check_all(files)
+    sys.exit(0 if all(list(checks)) else 1)
 
 
 if __name__ == "__main__":
