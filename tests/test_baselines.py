@@ -14,11 +14,14 @@ from hypothesis import strategies as st
 
 pytest.importorskip("recbole", reason="RecBole is not installed; make test installs it")
 
+import mlp
 from baseline import adapter, comp, interactions
 from load_path import Paths
-from mma4ctr import artifacts, baseline_tables, grid, inputs, metrics, records, runs
+from mma4ctr import artifacts, baseline_tables, grid, inputs, metrics, performance_tables, records, runs
 from mma4ctr.cli import UserError
-from mma4ctr.experiment_tables import TaskTables
+from mma4ctr.experiment_tables import TaskTables, signed
+from mma4ctr.experiments import ADAPTIVE, VARIANTS, Point
+from mma4ctr.report_model import Cell, Table
 from mma4ctr.results import Results
 from mma4ctr.tables import PARTS
 
@@ -145,6 +148,73 @@ def test_the_report_has_both_settings_apart(paths: Paths, options: Path) -> None
     assert "NOT comparable" in watched.note
     assert {row[0].text for row in watched.rows} >= {"BPR@watched"}
     assert baseline_tables.section(TaskTables(Results(paths), "tiktok_finish")) is None
+
+
+@pytest.fixture(scope="module")
+def compared(paths: Paths) -> Paths:
+    """The same, with MMa4CTR under both protocols and BPR in both settings, the clean one with two seeds."""
+    wanted = [Point("wechat", VARIANTS[k], ADAPTIVE, 0, 10) for k in (1, 3)]  # PCA, as the tiny sample has it
+    for job in grid.jobs_of(paths, wanted):
+        mlp.main(job.arguments)
+    to = ["--paths", str(paths.file), "--dataset", "wechat", "--models", "BPR"]
+    comp.main([*to, "--setting", "clean", "--epochs", "10", "--seeds", "2"])
+    comp.main([*to, "--setting", "clean", "--epochs", "10", "20"])  # seed 0 again, for longer
+    comp.main([*to, "--setting", "published", "--epochs", "10"])
+    return paths
+
+
+def columns_of(table: Table, row: tuple[Cell, ...]) -> dict[str, Cell]:
+    """Return the cells of a row by the heads of their columns."""
+    return dict(zip(table.columns, row, strict=True))
+
+
+@pytest.mark.parametrize("name", ["performance", "performance_by_epoch"])
+def test_our_baselines_stand_beside_the_published_ones(name: str, compared: Paths) -> None:
+    tables = TaskTables(Results(compared), "wechat")
+    table = performance_tables.performance(tables, name)
+    (row,) = (columns_of(table, row) for row in table.rows if (row[0].text, row[1].text) == ("BPR", "10"))
+    assert row["AUC, published"].text == {"performance": "0.7365", "performance_by_epoch": "0.5113"}[name]
+    own = {one.setting: one for one in tables.baselines if one.model == "BPR" and not one.remarks}
+    clean = row["AUC, ours (sample): clean, pca"]
+    assert clean.text == f"{np.mean([run.history[9]['test_auc'] for run in own['clean'].tested(10)]):.4f}"
+    assert "over 2 seeds" in clean.details[0]  # the longer run of seed 0 does not count again
+    watched = row["AUC, ours (sample): published, pca"]
+    assert watched.text == f"{own['published'].runs[0].history[9]['test_auc']:.4f}"
+    assert "@watched" in watched.details
+    (later,) = (columns_of(table, row) for row in table.rows if (row[0].text, row[1].text) == ("BPR", "20"))
+    assert later["AUC, ours (sample): clean, pca"].text and not later["AUC, ours (sample): published, pca"].text
+
+
+def test_seconds_and_parameters_stand_beside_the_published_ones(compared: Paths) -> None:
+    tables = TaskTables(Results(compared), "wechat")
+    table = performance_tables.computation(tables)
+    ours, clean, watched = (
+        next(columns_of(table, row) for row in table.rows if row[0].text == name)
+        for name in ("MMa4CTR", "BPR", "BPR@watched")
+    )
+    assert (clean["training (s), published"].text, clean["parameters, published"].text) == ("54.77", "7460224")
+    assert clean["training (s), MMa4CTR = 1, published"].value == pytest.approx(54.77 / 180.78)
+    assert (ours["training (s), MMa4CTR = 1, ours (sample)"].text, ours["parameters, published"].text) == (
+        "1.00", "29225"
+    )  # fmt: skip
+    own = next(one for one in tables.baselines if one.name == "BPR" and not one.remarks).longest.metrics
+    relative = clean["training (s), MMa4CTR = 1, ours (sample)"].value
+    assert relative == pytest.approx(own["train_seconds"] / 20 / own["mma4ctr"]["epoch_seconds"])
+    assert clean["epochs, ours (sample)"].text == "20"
+    assert watched["parameters, ours (sample)"].value > clean["parameters, ours (sample)"].value > 64 * 200
+    assert [row[0].text for row in table.rows].count("FPMC") == 1  # not run: published figures alone
+
+
+def test_baselines_are_compared_with_mma4ctr_on_the_same_rows(compared: Paths) -> None:
+    table, _ = baseline_tables.section(TaskTables(Results(compared), "wechat")).tables
+    assert "Δ is the difference from MMa4CTR (pca) after 10 epochs" in table.note
+    (ours,) = (row[2] for row in table.rows if row[0].text == "MMa4CTR (pca)")
+    (row,) = (row for row in table.rows
+              if row[0].text == "BPR" and row[1].text == "20" and not row[0].details)  # fmt: skip
+    (line,) = (line for line in row[2].details if line.startswith("Δ "))
+    assert line.startswith(f"Δ {signed(row[2].value - ours.value)} [")
+    assert not any(line.startswith("Δ ") for line in ours.details)
+    assert all("rows" in row[5].details[0] and "unseen" in row[5].details[1] for row in table.rows)
 
 
 def test_observed_negatives_are_what_the_user_did_not_click() -> None:
