@@ -15,59 +15,31 @@ import dataclasses
 import functools
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import yaml
 from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import mlp
 from baseline import adapter, evaluation, interactions
+from baseline.models import MODELS, Kind, all_models, options_of
 from load_path import Paths, load_path
 from mma4ctr import artifacts, cli, inputs, records, runs
+from mma4ctr.baseline_runs import WATCHED
 from mma4ctr.tables import TASKS
 
 SETTINGS = ("clean", "published")
-FOLDER = Path(__file__).resolve().parent
 
 
-@dataclasses.dataclass(frozen=True)
-class Kind:
-    """What a model is trained on.
-
-    sequential : whether it reads histories
-    training : the file of its training rows; all labelled rows, or the clicks alone
-    negatives : whether each click needs a row that is none
-    implementation : the class, as package.module:Class; RecBole's own of the model's name where it is None
-    """
-
-    sequential: bool
-    training: str
-    negatives: bool
-    implementation: str | None = None
-
-
-MODELS = {
-    "BPR": Kind(False, "clicks", True),
-    "FPMC": Kind(True, "clicks", True),
-    "NGCF": Kind(False, "clicks", True),
-    "LightGCN": Kind(False, "clicks", True),
-    "BERT4Rec": Kind(True, "clicks", False),
-    "GCSAN": Kind(True, "clicks", False),
-    "DIN": Kind(True, "training", False),
-    "DIEN": Kind(True, "training", False),
-}
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of this script."""
+def parser(models: Iterable[str]) -> argparse.ArgumentParser:
+    """Return the parser of this script, which takes these models."""
     made = cli.parser(__doc__)
     cli.add_paths_argument(made)
     made.add_argument("--dataset", nargs="+", choices=TASKS, default=list(TASKS), help="tasks (default: all)")
-    made.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="default: all")
+    made.add_argument("--models", nargs="+", choices=models, default=list(MODELS), help="default: the published eight")
     made.add_argument("--epochs", nargs="+", type=mlp.at_least_1, default=[10, 20, 30, 50], metavar="N",
                       help="test after so many epochs; one run serves all of them (default: 10 20 30 50)")  # fmt: skip
     made.add_argument("--seeds", type=mlp.at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
@@ -80,28 +52,6 @@ def parser() -> argparse.ArgumentParser:
     return made
 
 
-def read_yaml(file: Path) -> dict:
-    """Read a YAML file of options; raise `UserError` if there is none or it holds something else."""
-    try:
-        content = yaml.safe_load(file.read_text()) or {}
-    except (OSError, yaml.YAMLError) as error:
-        raise cli.UserError(f"{file}: cannot be read ({str(error).splitlines()[0]}); give a YAML file") from None
-    if not isinstance(content, dict):
-        raise cli.UserError(f"{file}: found {content!r:.60}, expected options with their values; correct the file")
-    return content
-
-
-def options_of(model: str, dataset: str, further: Sequence[str]) -> dict[str, object]:
-    """Return the options of a model on a data set: the data set's file, the model's, then those given."""
-    files = [FOLDER / f"{dataset}.yaml", FOLDER / f"{model.lower()}.yaml"]
-    chosen: dict[str, object] = {"MAX_ITEM_LIST_LENGTH": interactions.LONGEST_HISTORY}
-    for file in [*(file for file in files if file.exists()), *map(Path, further)]:
-        content = read_yaml(file)
-        of_model = content.pop("models", {}).get(model, {})
-        chosen |= {**content, **of_model}
-    return chosen
-
-
 @dataclasses.dataclass(frozen=True)
 class Run:
     """One run of a baseline before it is run: everything that decides its result."""
@@ -109,6 +59,7 @@ class Run:
     paths: Paths
     task: str
     model: str
+    kind: Kind
     setting: str
     epochs: tuple[int, ...]
     seed: int
@@ -120,7 +71,7 @@ class Run:
     @property
     def feature(self) -> str:
         """What stands in the column of features."""
-        return self.model if self.setting == "clean" else f"{self.model}@watched"
+        return self.model + (WATCHED if self.setting == "published" else "")
 
     @property
     def config(self) -> dict[str, object]:
@@ -128,8 +79,9 @@ class Run:
         return {
             "task": self.task, "feature": self.feature, "protocol": self.setting, "split_seed": self.paths.seed,
             "epochs": max(self.epochs), "tested": sorted(set(self.epochs)), "seed": self.seed,
-            "negatives": self.negatives if MODELS[self.model].negatives else None, "options": dict(self.options),
+            "negatives": self.negatives if self.kind.negatives else None, "options": dict(self.options),
             "built_on": dict(self.built_on),
+            **({} if self.kind == MODELS.get(self.model) else {"kind": dataclasses.asdict(self.kind)}),
         }  # fmt: skip
 
     @property
@@ -142,7 +94,7 @@ def common_options(run: Run, data_path: Path, dataset: str) -> dict[str, object]
     """Return the options of RecBole that both settings share."""
     return {
         **run.options, "dataset": dataset, "data_path": str(data_path), "metrics": ["AUC", "LogLoss"],
-        "valid_metric": "AUC", "metric_decimal_place": 8, "repeatable": MODELS[run.model].sequential,
+        "valid_metric": "AUC", "metric_decimal_place": 8, "repeatable": run.kind.sequential,
         "show_progress": False, "state": "ERROR",
         "checkpoint_dir": str(runs.folder_of(run.paths, run.id)),  # RecBole makes the folder, and saves nothing there
     }  # fmt: skip
@@ -150,7 +102,7 @@ def common_options(run: Run, data_path: Path, dataset: str) -> dict[str, object]
 
 def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
     """Write the interaction files if they are not there, and return the model ready to be trained."""
-    kind, cap = MODELS[run.model], int(run.options["MAX_ITEM_LIST_LENGTH"])
+    kind, cap = run.kind, int(run.options["MAX_ITEM_LIST_LENGTH"])
     key = records.identity([run.built_on, run.task, run.paths.seed, cap])
     folder = run.paths.saved_path / "baselines" / f"{run.task}_{key}"
     if not (folder / "longest.json").exists():
@@ -179,7 +131,7 @@ def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
 
 def prepare_published(run: Run) -> adapter.Baseline:
     """Return the model ready to be trained on watched against sampled unwatched videos."""
-    kind, dataset = MODELS[run.model], TASKS[run.task].dataset
+    kind, dataset = run.kind, TASKS[run.task].dataset
     file = artifacts.path(run.paths, "watched_inter", dataset=dataset)
     mode = {"mode": "uni1", "order": "TO" if kind.sequential else "RO", "group_by": "user",
             "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
@@ -252,17 +204,17 @@ def label_rates_of(run: Run, task: interactions.Task) -> dict[str, str]:
     return runs.save_label_rates(run.paths, config, factors, int(task.rows[:, 1].max()) + 1)
 
 
-def runs_of(paths: Paths, args: argparse.Namespace) -> list[Run]:
+def runs_of(paths: Paths, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:
     """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
     found, names = [], tuple(Path(file).name for file in args.config)
     for setting in args.setting:
         by_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
         for task in args.dataset if setting == "clean" else reversed(by_dataset.values()):
-            dataset = TASKS[task].dataset
+            dataset, negatives = TASKS[task].dataset, args.negatives if setting == "clean" else "sampled"
             steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
             built_on = {step: records.require(paths, step, dataset).id for step in steps}
             found += [
-                Run(paths, task, model, setting, tuple(args.epochs), seed, args.negatives,
+                Run(paths, task, model, kinds[model], setting, tuple(args.epochs), seed, negatives,
                     options_of(model, dataset, args.config), built_on, names)
                 for model in args.models for seed in range(args.seeds)
             ]  # fmt: skip
@@ -272,9 +224,10 @@ def runs_of(paths: Paths, args: argparse.Namespace) -> list[Run]:
 @cli.step
 def main(argv: Sequence[str] | None = None) -> list[str]:
     """Run the baselines and return the ids of their runs."""
-    args = parser().parse_args(argv)
+    kinds = all_models()
+    args = parser(kinds).parse_args(argv)
     paths = load_path(args.paths)
-    wanted = runs_of(paths, args)
+    wanted = runs_of(paths, args, kinds)
     mma4ctr = functools.cache(lambda task: timed_mma4ctr(paths, task))  # once, and only for a task with runs to do
     for number, run in enumerate(wanted, start=1):
         finished_before = runs.is_finished(paths, run.id)

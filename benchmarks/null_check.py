@@ -32,7 +32,7 @@ import mlp
 import preprocess_inter
 import preprocess_multimodal
 import sample_data
-from baseline import comp
+from baseline.models import MODELS
 from load_path import Paths, load_path
 from mma4ctr import artifacts, metrics, runs
 from mma4ctr.tables import PROTOCOLS, TASKS
@@ -108,7 +108,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=measure.ROOT / "sample")
     parser.add_argument("--seeds", type=int, help="how many seeds (default: 5, with --baselines 3, from 0)")
     parser.add_argument("--baselines", action="store_true", help="check the baselines instead; they need RecBole")
-    parser.add_argument("--models", nargs="+", choices=comp.MODELS, default=list(comp.MODELS), help="with --baselines")
+    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="with --baselines")
     args = parser.parse_args()
     with contextlib.redirect_stdout(io.StringIO()):
         files = [prepare(args.out.resolve(), seed) for seed in range(args.seeds or (3 if args.baselines else 5))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 pytest.importorskip("recbole", reason="RecBole is not installed; make test installs it")
 
 import mlp
-from baseline import adapter, comp, interactions
+from baseline import adapter, comp, interactions, models
 from load_path import Paths
 from mma4ctr import artifacts, baseline_tables, grid, inputs, metrics, performance_tables, records, runs
 from mma4ctr.cli import UserError
@@ -93,7 +94,7 @@ def test_pairwise_models_are_given_clicks_alone(tmp_path: Path, task: interactio
     assert len(lines) == len(task.parts["training"])
 
 
-@pytest.mark.parametrize("model", comp.MODELS)
+@pytest.mark.parametrize("model", models.MODELS)
 def test_each_model_trains_and_is_tested(
     model: str, paths: Paths, task: interactions.Task, options: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -112,8 +113,8 @@ def test_each_model_trains_and_is_tested(
     assert found["rows_seen"] <= len(test)
     assert {"user_rate", "item_rate", "user_item_rate"} == set(found["label_rates"])
     built_on = {step: records.require(paths, step, "wechat").id for step in ("preprocess_inter.py", "cross_matrix.py")}
-    again = comp.Run(paths, "wechat", model, "clean", (1,), 0, "sampled",
-                     comp.options_of(model, "wechat", [str(options)]), built_on)  # fmt: skip
+    again = comp.Run(paths, "wechat", model, models.MODELS[model], "clean", (1,), 0, "sampled",
+                     models.options_of(model, "wechat", [str(options)]), built_on)  # fmt: skip
     assert again.id == run
     made = comp.prepare_clean(again, task)
     made.train_epoch(0)
@@ -242,8 +243,9 @@ def run_of(paths: Paths, model: str, options: Path, setting: str = "clean", **ch
     """Return the run of a model on wechat for an epoch, with some of its options changed."""
     steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
     built_on = {step: records.require(paths, step, "wechat").id for step in steps}
-    chosen = {**comp.options_of(model, "wechat", [str(options)]), **changes}
-    return comp.Run(paths, "wechat", model, setting, (1,), 0, "sampled", chosen, built_on, (options.name,))
+    chosen = {**models.options_of(model, "wechat", [str(options)]), **changes}
+    kind = models.MODELS[model]
+    return comp.Run(paths, "wechat", model, kind, setting, (1,), 0, "sampled", chosen, built_on, (options.name,))
 
 
 @pytest.fixture(scope="module")
@@ -267,7 +269,7 @@ def places_before_a_click(task: interactions.Task) -> set[int]:
     return found
 
 
-SEQUENTIAL = [name for name, kind in comp.MODELS.items() if kind.sequential]
+SEQUENTIAL = [name for name, kind in models.MODELS.items() if kind.sequential]
 
 
 @pytest.mark.parametrize("model", SEQUENTIAL)
@@ -278,7 +280,7 @@ def test_rows_without_a_history_are_trained_and_scored(
     run = dataclasses.replace(run_of(paths, model, options, train_batch_size=256), built_on={"rows": "few"})
     made = comp.prepare_clean(run, few)
     training = few.parts["training"]
-    if comp.MODELS[model].training == "clicks":
+    if models.MODELS[model].training == "clicks":
         training = training[few.rows[training, 2] == 1]
     read = made.training._dataset.inter_feat
     begin = made.training._dataset.token2id("item_id", interactions.BEGIN)
@@ -300,7 +302,7 @@ def test_rows_without_a_history_are_trained_and_scored(
     assert len(scores) and np.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("model", comp.MODELS)
+@pytest.mark.parametrize("model", models.MODELS)
 def test_what_each_model_is_trained_on(model: str, paths: Paths, few: interactions.Task, options: Path) -> None:
     """Pairwise models see clicks alone and sample negatives; DIN and DIEN every labelled row and nothing else."""
     run = dataclasses.replace(run_of(paths, model, options), built_on={"rows": "few"})
@@ -380,20 +382,62 @@ class Popularity(GeneralRecommender):
 """
 
 
-def test_a_class_of_ones_own(
-    paths: Paths, options: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the folder of YAML files, to which baselines can be added."""
+    copy = tmp_path / "baseline"
+    copy.mkdir()
+    for file in models.FOLDER.glob("*.yaml"):
+        shutil.copy(file, copy)
+    monkeypatch.setattr(models, "FOLDER", copy)
+    return copy
+
+
+def arguments_for(paths: Paths, model: str, options: Path) -> list[str]:
+    return ["--paths", str(paths.file), "--dataset", "wechat", "--models", model, "--epochs", "2",
+            "--setting", "clean", "--config", str(options)]  # fmt: skip
+
+
+def test_a_new_baseline_is_one_yaml_file(paths: Paths, options: Path, folder: Path) -> None:
+    declared = "baseline: {sequential: true, training: clicks, negatives: false}\n"
+    (folder / "SASRec.yaml").write_text(declared + "n_layers: 1\nn_heads: 1\nhidden_size: 16\ninner_size: 32\n")
+    (run,) = comp.main(arguments_for(paths, "SASRec", options))
+    found = runs.read_metrics(paths, run)
+    assert found["baseline"] == "SASRec"
+    options_used = artifacts.read_json(runs.folder_of(paths, run) / "config.json", "comp.py")["options"]
+    assert options_used["hidden_size"] == 16 and "baseline" not in options_used
+    table = baseline_tables.section(TaskTables(Results(paths), "wechat")).tables[0]
+    assert "SASRec" in [row[0].text for row in table.rows]
+
+
+def test_a_new_baseline_is_one_class(
+    paths: Paths, options: Path, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
     (tmp_path / "my_models.py").write_text(OWN_CLASS)
     monkeypatch.syspath_prepend(tmp_path)
-    monkeypatch.setitem(comp.MODELS, "Popularity", comp.Kind(False, "training", False, "my_models:Popularity"))
-    arguments = ["--paths", str(paths.file), "--dataset", "wechat", "--models", "Popularity", "--epochs", "2",
-                 "--setting", "clean", "--config", str(options)]  # fmt: skip
-    (run,) = comp.main(arguments)
+    declared = "baseline: {sequential: false, training: training, negatives: false, implementation: 'my_models:%s'}\n"
+    (folder / "Popularity.yaml").write_text(declared % "Popularity")
+    (run,) = comp.main(arguments_for(paths, "Popularity", options))
     found = runs.read_metrics(paths, run)
     rates = runs.read_metrics(paths, found["label_rates"]["item_rate"])
     assert found["auc"] > 0.5 and abs(found["auc"] - rates["auc"]) < 0.1
-    monkeypatch.setitem(comp.MODELS, "Popularity", comp.Kind(False, "training", False, "my_models:Unpopularity"))
+    (folder / "Popularity.yaml").write_text(declared % "Unpopularity")  # another class is another run
     with pytest.raises(SystemExit) as stopped:
-        comp.main([*arguments, "--epochs", "3"])
+        comp.main(arguments_for(paths, "Popularity", options))
     assert stopped.value.code == 2
     assert "my_models:Unpopularity: cannot be imported" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("declared", ["yes", "{sequential: true}", "{sequential: 1, training: clicks, negatives: 0}",
+                                      "{sequential: true, training: all, negatives: false}",
+                                      "{sequential: true, training: clicks, negatives: true, speed: 3}"])  # fmt: skip
+def test_a_wrong_declaration_ends_in_one_line(
+    declared: str, paths: Paths, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "SASRec.yaml").write_text(f"baseline: {declared}\n")
+    with pytest.raises(SystemExit) as stopped:
+        comp.main(["--paths", str(paths.file)])
+    assert stopped.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "SASRec.yaml: found baseline:" in line and "expected sequential and negatives" in line
