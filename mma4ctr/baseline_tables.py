@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
-from mma4ctr import inputs, unseen
+from mma4ctr import inputs, metrics, unseen
 from mma4ctr.baseline_runs import Baseline
 from mma4ctr.comparison import difference, summarise
 from mma4ctr.experiment_tables import (
@@ -48,7 +49,8 @@ class SameRows:
     def __init__(self, tables: TaskTables, baselines: Sequence[Baseline]) -> None:
         self.tables, self.baselines = tables, baselines
         rows, parts = inputs.fused_rows(tables.results.paths, tables.task, "clean")
-        self.training, self.test = rows[parts["training"]], rows[parts["test"]]
+        self.test = rows[parts["test"]]
+        self.seen, self.counts = unseen.seen_rows(rows[parts["training"]], self.test)
         epochs = sorted({epochs for name in FIGURES for epochs in EXPERIMENTS[name].epochs})
         keys = [(variant, after) for variant in tables.variants if variant.protocol == "clean" for after in epochs]
         found = {(variant, after): tables.evaluations(variant, ADAPTIVE, after) for variant, after in keys}
@@ -71,20 +73,23 @@ class SameRows:
         mark = DIFFERENT if found.is_one else ""
         return dataclasses.replace(cell, details=(*cell.details, *difference_lines(found)), mark=mark)
 
-    def seen_cell(self, evaluations: Sequence[Evaluation]) -> Cell:
-        """Return the mean AUC over seeds on rows whose user and item have training rows, and what has none."""
-        found = [unseen.figures(self.training, self.test, one.predictions) for one in evaluations]
-        one = found[0]
-        counts = (f"{one['rows_seen']:,} of {len(self.test):,} rows",
-                  f"{one['unseen_users']:,} users, {one['unseen_items']:,} items unseen")  # fmt: skip
-        cell = number_cell(sum(figures["auc_seen"] for figures in found) / len(found))
-        return dataclasses.replace(cell, details=counts)
+    def seen_cell(self, auc: float | None) -> Cell:
+        """Return an AUC on rows whose user and item have training rows, and what has none."""
+        counts = self.counts
+        details = (f"{counts['rows_seen']:,} of {len(self.test):,} rows",
+                   f"{counts['unseen_users']:,} users, {counts['unseen_items']:,} items unseen")  # fmt: skip
+        return dataclasses.replace(BLANK if auc is None else number_cell(auc), details=details)
+
+    def seen_auc(self, evaluations: Sequence[Evaluation]) -> float | None:
+        """Return the mean AUC over seeds on these rows, None where they have a single class."""
+        aucs = [metrics.auc(self.test[self.seen, 2], one.predictions[self.seen]) for one in evaluations]
+        return None if math.isnan(aucs[0]) else sum(aucs) / len(aucs)
 
     def our_rows(self) -> list[tuple[Cell, ...]]:
         """Return MMa4CTR's rows."""
         return [
             (Cell(f"MMa4CTR ({variant.reduction})"), Cell(str(epochs), epochs), self.compared_cell(found),
-             number_cell(summarise(found).logloss), BLANK, self.seen_cell(found))
+             number_cell(summarise(found).logloss), BLANK, self.seen_cell(self.seen_auc(found)))
             for (variant, epochs), found in self.ours.items()
         ]  # fmt: skip
 
@@ -93,7 +98,7 @@ class SameRows:
         return [
             (Cell(one.name, None, one.remarks), Cell(str(epochs), epochs), self.compared_cell(one.evaluations(epochs)),
              *(mean_cell(one, epochs, figure) for figure in ("logloss", "logloss_calibrated")),
-             self.seen_cell(one.evaluations(epochs)))
+             self.seen_cell(one.mean(epochs, "auc_seen")))
             for one in self.baselines for epochs in one.epochs
         ]  # fmt: skip
 
@@ -103,9 +108,10 @@ class SameRows:
         on = any_run.evaluation(len(any_run.history))
         found = {name: self.tables.results.label_rate(on, name) for name in LABEL_RATES}
         return [
-            (Cell(name), BLANK, evaluation_cell(one), number_cell(one.figures["logloss"]), BLANK, self.seen_cell([one]))
+            (Cell(name), BLANK, evaluation_cell(one), number_cell(one.figures["logloss"]), BLANK,
+             self.seen_cell(self.seen_auc([one])))
             for name, one in found.items()
-        ]
+        ]  # fmt: skip
 
     def table(self) -> Table:
         """Return the whole table."""
