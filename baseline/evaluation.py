@@ -12,9 +12,11 @@ import mlp
 from baseline.adapter import Baseline
 from baseline.interactions import Task
 from load_path import Paths
-from mma4ctr import inputs, metrics, runs, training, unseen
+from mma4ctr import inputs, metrics, runs, unseen
+from mma4ctr.engine import probabilities_of
 from mma4ctr.experiments import ADAPTIVE, VARIANTS, Point
 from mma4ctr.results import schedule_of
+from mma4ctr.training import Trainer
 
 TIMED_EPOCHS = 3  # of MMa4CTR; the fastest counts, since the first one warms up
 
@@ -69,15 +71,16 @@ def mma4ctr_seconds(paths: Paths, task: str) -> dict[str, float]:
         If the clean user embeddings are missing.
     """
     factors = inputs.load_factors(paths, task, ADAPTIVE.feature, "clean")
-    parts = inputs.batches_of_parts(factors, "clean", mlp.device_of("auto"))
+    device = mlp.device_of("auto")
+    parts, engine = inputs.batches_of_parts(factors, "clean", device), mlp.engine_of(device)
     clean = next(variant for variant in VARIANTS if variant.protocol == "clean")
     schedule = schedule_of(Point(task, clean, ADAPTIVE, 0, TIMED_EPOCHS))
-    trainer, seconds = training.Trainer(factors.in_features, parts, schedule), []
+    trainer, seconds = Trainer(factors.in_features, parts, schedule, engine=engine), []
     for epoch in range(TIMED_EPOCHS):
         started = time.perf_counter()
-        training.train_epoch(trainer.model, trainer.optimiser, trainer.training, schedule, epoch, attempt=0)
+        engine.train_epoch(trainer.model, trainer.optimiser, trainer.training, schedule, epoch, attempt=0)
         seconds.append(time.perf_counter() - started)
     started, labels = time.perf_counter(), factors.rows[factors.parts["test"], 2]
-    scores = training.probabilities_of(trainer.model, parts["test"])
+    scores = probabilities_of(trainer.model, parts["test"])
     metrics.auc(labels, scores), metrics.logloss(labels, scores)
     return {"epoch_seconds": min(seconds), "test_seconds": time.perf_counter() - started}
