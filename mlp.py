@@ -144,7 +144,7 @@ def train_and_test(run: Run, engine: Engine) -> None:
     progress = trainer.progress
     artifacts.write_json(folder / "history.json", progress.history)
     rates = runs.rates_config(run.task, run.feature, run.protocol, paths.seed, run.built_on)
-    label_rates = runs.save_label_rates(paths, rates, factors, len(factors.items))
+    label_rates = runs.save_label_rates(paths, rates, factors.rows[factors.parts["training"]], test_rows)
     summary = {
         **{key: value for key, value in run.config.items() if key != "built_on"}, "run": run.id,
         "in_features": factors.in_features, "parameters": model.number_of_parameters(mlp), **tested,

@@ -27,7 +27,7 @@ import mlp
 from baseline import adapter, evaluation, interactions
 from baseline.models import MODELS, Kind, all_models, options_of
 from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, inputs, records, runs
+from mma4ctr import artifacts, cli, records, runs
 from mma4ctr.baseline_runs import WATCHED
 from mma4ctr.tables import TASKS
 
@@ -199,9 +199,7 @@ def timed_mma4ctr(paths: Paths, task: str) -> dict[str, float] | None:
 def label_rates_of(run: Run, task: interactions.Task) -> dict[str, str]:
     """Evaluate the three label-rate predictors on the same rows, once, and return their runs."""
     config = runs.rates_config(run.task, "vat_concat", "clean", run.paths.seed, dict(run.built_on))
-    users = np.empty((int(task.rows[:, 0].max()) + 1, 0), dtype=np.float32)
-    factors = inputs.Factors(users, users, task.rows, task.parts)
-    return runs.save_label_rates(run.paths, config, factors, int(task.rows[:, 1].max()) + 1)
+    return runs.save_label_rates(run.paths, config, task.part("training"), task.part("test"))
 
 
 def runs_of(paths: Paths, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:

@@ -34,21 +34,20 @@ def smoothed_rate(index: np.ndarray, click: np.ndarray, number: int) -> np.ndarr
     return (clicks + PRIOR_ROWS * mean) / (np.bincount(index, minlength=number) + PRIOR_ROWS)
 
 
-def predictors(training: np.ndarray, test: np.ndarray, users: int, items: int) -> dict[str, np.ndarray]:
+def predictors(training: np.ndarray, test: np.ndarray) -> dict[str, np.ndarray]:
     """Predict the clicks of the test rows from the click rates of the training rows.
 
     Parameters
     ----------
     training, test : (n, 3) and (m, 3) int arrays
         User index, item index, click.
-    users, items : int
-        How many there are.
 
     Returns
     -------
     dict of str to (m,) float32 array
         ``user_rate``, ``item_rate``, and ``user_item_rate``: both added in log-odds around the mean rate.
     """
+    users, items, _ = np.maximum(training.max(axis=0), test.max(axis=0)) + 1
     user = scipy.special.logit(smoothed_rate(training[:, 0], training[:, 2], users))[test[:, 0]]
     item = scipy.special.logit(smoothed_rate(training[:, 1], training[:, 2], items))[test[:, 1]]
     log_odds = (user, item, user + item - scipy.special.logit(training[:, 2].mean()))

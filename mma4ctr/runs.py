@@ -18,7 +18,6 @@ import mma4ctr
 from load_path import Paths
 from mma4ctr import artifacts, label_rates, metrics, records
 from mma4ctr.cli import UserError
-from mma4ctr.inputs import Factors
 from mma4ctr.schedule import Schedule
 from mma4ctr.tables import FEATURES, TASKS
 
@@ -179,20 +178,27 @@ def rates_config(task: str, feature: str, protocol: str, seed: int, ancestors: d
     return {"task": task, "rows": covered, "protocol": protocol, "split_seed": seed, "built_on": used}
 
 
-def save_label_rates(paths: Paths, config: dict[str, object], factors: Factors, items: int) -> dict[str, str]:
+def save_label_rates(paths: Paths, config: dict[str, object], training: np.ndarray, test: np.ndarray) -> dict[str, str]:
     """Evaluate the three label-rate predictors on the rows of a run, each as a run of its own, once.
+
+    Parameters
+    ----------
+    paths : Paths
+    config : dict
+        See `rates_config`.
+    training, test : (n, 3) and (m, 3) int arrays
+        User index, item index, click.
 
     Returns
     -------
     dict of str to str
         The run of each predictor.
     """
-    training, test = (factors.rows[factors.parts[name]] for name in ("training", "test"))
     own = {name: {**config, "feature": name} for name in label_rates.NAMES}
     found = {name: records.identity(content) for name, content in own.items()}
     if all(is_finished(paths, run) for run in found.values()):
         return found
-    predicted = label_rates.predictors(training, test, len(factors.users), items)
+    predicted = label_rates.predictors(training, test)
     suffix = "" if config["rows"] == "fused" else f"@{config['rows']}"
     for name, run in found.items():
         folder = folder_of(paths, run)

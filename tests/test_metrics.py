@@ -163,7 +163,7 @@ ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 6), st.integers(0, 1
 @given(training=ROWS.filter(lambda rows: 0 < sum(row[2] for row in rows) < len(rows)), test=ROWS)
 def test_label_rate_predictors(training: list, test: list) -> None:
     mean = sum(row[2] for row in training) / len(training)
-    found = label_rates.predictors(np.array(training, np.int32), np.array(test, np.int32), 5, 7)
+    found = label_rates.predictors(np.array(training, np.int32), np.array(test, np.int32))
     assert tuple(found) == ("user_rate", "item_rate", "user_item_rate")
     for place, (user, item, _) in enumerate(test):
         user_rate, item_rate = rate_of(training, 0, user, mean), rate_of(training, 1, item, mean)
@@ -175,5 +175,5 @@ def test_label_rate_predictors(training: list, test: list) -> None:
 def test_label_rates_of_test_rows_play_no_part() -> None:
     training, test = np.array([[0, 0, 1], [1, 1, 0]]), np.array([[0, 1, 1], [1, 0, 0]])
     flipped = test * [1, 1, 0] + [0, 0, 1] - test * [0, 0, 1]
-    first, second = (label_rates.predictors(training, part, 2, 2) for part in (test, flipped))
+    first, second = (label_rates.predictors(training, part) for part in (test, flipped))
     assert all(np.array_equal(first[name], second[name]) for name in label_rates.NAMES)
