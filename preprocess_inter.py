@@ -7,41 +7,19 @@ Writes  bipartite_graph/: users with their device, items, the rows of each task 
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
-from types import ModuleType
 
 import numpy as np
 import polars as pl
 
 from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, raw_files, records, rows
+from mma4ctr import artifacts, cli, cluster, interactions, raw_files, records, rows
 from mma4ctr.readers import READERS
 from mma4ctr.tables import DATASETS, PROTOCOLS, TASKS
 
 SCRIPT = Path(__file__).name
-
-
-def count(reader: ModuleType, folder: Path, scan: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]:
-    """Count the unfiltered log in one streamed pass.
-
-    Returns
-    -------
-    users, items, totals : polars.DataFrame
-        Rows of each user (user, len), of each item (item, len), and one row of totals: rows, positives of each action
-        and, as ``nulls``, how many numbers are missing.
-    """
-    totals = scan.select(
-        pl.len().alias("rows"),
-        pl.col(reader.ACTIONS).sum(),
-        nulls=pl.sum_horizontal(pl.all().null_count()),
-    )
-    frames = [scan.group_by("user").len(), scan.group_by("item").len(), totals]
-    users, items, totals = raw_files.collect(frames, lambda: reader.explain_interactions(folder), folder)
-    if totals["nulls"][0]:
-        reader.explain_interactions(folder)
-        raise cli.UserError(f"{folder}: a row of the interactions cannot be read; check the file")
-    return users, items, totals
 
 
 def histogram(counts: pl.Series) -> np.ndarray:
@@ -49,18 +27,17 @@ def histogram(counts: pl.Series) -> np.ndarray:
     return np.column_stack(np.unique(counts.to_numpy(), return_counts=True)).astype(np.int64)
 
 
-def keep(paths: Paths, dataset: str, scan: pl.LazyFrame, counts: pl.DataFrame) -> pl.DataFrame:
-    """Return the interactions of users with enough raw rows, sorted by user, time and place in the file."""
+def active_users(paths: Paths, dataset: str, counts: pl.DataFrame) -> pl.Series:
+    """Return the users with enough raw rows."""
     least = paths.min_interactions[dataset]
-    kept = counts.filter(pl.col("len") >= least).select("user")
-    if kept.is_empty():
+    active = counts.filter(pl.col("len") >= least)["user"]
+    if active.is_empty():
         most = counts["len"].max() or 0
         raise cli.UserError(
             f"{paths.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
             "that no user is left; lower it"
         )
-    frame = scan.filter(pl.col("user").is_in(kept["user"].implode())).collect(engine="streaming")
-    return frame.sort("user", "time", maintain_order=True)
+    return active
 
 
 def main_devices(frame: pl.DataFrame) -> pl.DataFrame:
@@ -95,14 +72,14 @@ def write_task(paths: Paths, task: str, frame: pl.DataFrame, users: np.ndarray, 
     return {"files": files, "counts": counts}
 
 
-def write(paths: Paths, dataset: str) -> tuple[list[Path], dict]:
+def write(paths: Paths, dataset: str, executor: cluster.Executor) -> tuple[list[Path], dict]:
     """Build every artefact of one data set; return the files and the counts."""
-    reader, folder = READERS[dataset], paths.raw_folder(dataset)
-    scan = reader.scan_interactions(folder, paths.click_threshold)
-    user_counts, item_counts, totals = count(reader, folder, scan)
+    raw = READERS[dataset].interaction_files(paths.raw_folder(dataset))
+    parts, reading = executor.parts(raw), (dataset, paths.click_threshold)
+    user_counts, item_counts, totals = interactions.count(executor, parts, *reading)
     if totals["rows"][0] == 0:
-        raise cli.UserError(f"{reader.interaction_files(folder)[0]}: has no rows after its header; download it again")
-    frame = keep(paths, dataset, scan, user_counts)
+        raise cli.UserError(f"{raw[0]}: has no rows after its header; download it again")
+    frame = interactions.keep(executor, parts, active_users(paths, dataset, user_counts), *reading)
     device = main_devices(frame)
     users, items = device["user"].to_numpy(), np.unique(frame["item"].to_numpy())
     by_id = frame.with_columns(
@@ -114,7 +91,7 @@ def write(paths: Paths, dataset: str) -> tuple[list[Path], dict]:
         artifacts.save(paths, "items", items, dataset=dataset),
         artifacts.save(paths, "user_lengths", histogram(user_counts["len"]), dataset=dataset),
         artifacts.save(paths, "item_popularities", histogram(item_counts["len"]), dataset=dataset),
-        artifacts.save_json(paths, "actions", totals.drop("nulls").row(0, named=True), dataset=dataset),
+        artifacts.save_json(paths, "actions", totals.row(0, named=True), dataset=dataset),
         write_recbole(
             artifacts.path(paths, "watched_inter", dataset=dataset), frame["user"].to_numpy(),
             frame["item"].to_numpy(), {},
@@ -144,10 +121,13 @@ def plan(paths: Paths, dataset: str) -> records.Build:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 1 for the chosen data sets."""
     parser = cli.step_parser(__doc__, DATASETS)
+    cli.add_scheduler_argument(parser)
     args = parser.parse_args(argv)
     paths = load_path(args.paths)
-    for dataset in args.dataset:
-        records.rebuild(plan(paths, dataset), lambda dataset=dataset: write(paths, dataset), force=args.force)
+    with cluster.connected(args.scheduler) as executor:
+        for dataset in args.dataset:
+            build = functools.partial(write, paths, dataset, executor)
+            records.rebuild(plan(paths, dataset), build, force=args.force)
 
 
 if __name__ == "__main__":

@@ -7,42 +7,32 @@ Writes  multi_modal/: for each modality the item ids and their matrix
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, records, reduction
-from mma4ctr.features import RawModality
+from mma4ctr import artifacts, cli, cluster, records
 from mma4ctr.readers import READERS
 from mma4ctr.tables import DATASETS, MODALITIES
 
 SCRIPT = Path(__file__).name
 
 
-def reduced(raw: RawModality) -> np.ndarray:
-    """Return the matrix (items, columns) float32 of a modality: each block reduced as it asks, side by side."""
-    blocks = (
-        block.matrix if block.components is None else reduction.reduce_to(block.matrix, block.components)
-        for block in raw.blocks
-    )
-    return np.hstack([np.asarray(block, dtype=np.float32) for block in blocks])
-
-
-def write(paths: Paths, dataset: str) -> tuple[list[Path], dict]:
+def write(paths: Paths, dataset: str, executor: cluster.Executor) -> tuple[list[Path], dict]:
     """Build the modalities of one data set; return the files and the counts."""
     reader = READERS[dataset]
     kept = artifacts.load(paths, "items", dataset=dataset) if reader.NEEDS_KEPT_ITEMS else np.zeros(0, np.int64)
     files, counts = [], {}
-    for raw in reader.read_modalities(paths.raw_folder(dataset), kept, paths.seed, cli.track):
-        if len(raw.items) == 0:
+    for found in reader.read_modalities(paths.raw_folder(dataset), kept, paths.seed, executor):
+        if len(found.items) == 0:
             continue
-        matrix = reduced(raw)
-        keys = {"dataset": dataset, "modality": raw.modality}
-        files.append(artifacts.save(paths, "modality_items", raw.items, **keys))
-        files.append(artifacts.save(paths, "modality", matrix, **keys))
-        counts[raw.modality] = {"items": len(matrix), "columns": matrix.shape[1]}
+        keys = {"dataset": dataset, "modality": found.modality}
+        files.append(artifacts.save(paths, "modality_items", found.items, **keys))
+        files.append(artifacts.save(paths, "modality", found.matrix, **keys))
+        counts[found.modality] = {"items": len(found.items), "columns": found.matrix.shape[1]}
     for modality in MODALITIES:
         if modality not in counts:
             counts[modality] = "no feature lines: every step that does not need it goes on without it"
@@ -63,10 +53,13 @@ def plan(paths: Paths, dataset: str) -> records.Build:
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 2 for the chosen data sets."""
     parser = cli.step_parser(__doc__, DATASETS)
+    cli.add_scheduler_argument(parser)
     args = parser.parse_args(argv)
     paths = load_path(args.paths)
-    for dataset in args.dataset:
-        records.rebuild(plan(paths, dataset), lambda dataset=dataset: write(paths, dataset), force=args.force)
+    with cluster.connected(args.scheduler) as executor:
+        for dataset in args.dataset:
+            build = functools.partial(write, paths, dataset, executor)
+            records.rebuild(plan(paths, dataset), build, force=args.force)
 
 
 if __name__ == "__main__":

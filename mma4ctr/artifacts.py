@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import os
+import platform
 import tokenize
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -121,9 +122,12 @@ def path(paths: Paths, name: str, **keys: object) -> Path:
 
 @contextlib.contextmanager
 def replacing(file: Path) -> Iterator[Path]:
-    """Give a temporary name beside `file`; rename it to `file` at the end, remove it after an error."""
+    """Give a temporary name beside `file`; rename it to `file` at the end, remove it after an error.
+
+    The name is that of one process on one host, so that hosts which share the folder do not write to one file.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{os.getpid()}.part")
+    temporary = file.with_name(f".{file.name}.{platform.node()}.{os.getpid()}.part")
     try:
         yield temporary
         os.replace(temporary, file)

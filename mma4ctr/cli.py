@@ -65,6 +65,14 @@ def step_parser(description: str, datasets: Sequence[str]) -> argparse.ArgumentP
     return made
 
 
+def add_scheduler_argument(parser: argparse.ArgumentParser) -> None:
+    """Add ``--scheduler``, which hands the work to a cluster."""
+    parser.add_argument(
+        "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, such as tcp://10.0.0.1:8786 "
+        "(default: this process; see docs/cluster.md)",
+    )  # fmt: skip
+
+
 def add_protocol_argument(parser: argparse.ArgumentParser, protocols: Sequence[str]) -> None:
     """Add ``--protocol``, which overrides the key of path.json."""
     parser.add_argument("--protocol", choices=protocols, help="default: protocol of path.json")

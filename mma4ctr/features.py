@@ -1,11 +1,12 @@
-"""A modality of the items as a reader hands it over, before any reduction."""
+"""A modality of the items, before and after its reduction."""
 
 from __future__ import annotations
 
 import dataclasses
 
 import numpy as np
-import scipy.sparse
+
+from mma4ctr import reduction
 
 
 @dataclasses.dataclass(frozen=True)
@@ -13,10 +14,10 @@ class Block:
     """Columns that are reduced together.
 
     `components` is a number of principal components, a share of the variance to keep, or None to keep the
-    columns as they are. `matrix` is (items, columns), dense or sparse.
+    columns as they are. `matrix` is (items, columns), dense or sparse, here or on the workers of a cluster.
     """
 
-    matrix: np.ndarray | scipy.sparse.csr_array
+    matrix: reduction.Matrix | reduction.Rows
     components: int | float | None
 
 
@@ -27,3 +28,22 @@ class RawModality:
     modality: str
     items: np.ndarray
     blocks: list[Block]
+
+
+@dataclasses.dataclass(frozen=True)
+class Modality:
+    """One modality: the ids (items,) int64, sorted, of its items, and their matrix (items, columns) float32."""
+
+    modality: str
+    items: np.ndarray
+    matrix: np.ndarray
+
+
+def reduced(raw: RawModality) -> Modality:
+    """Reduce each block as it asks and put the blocks side by side."""
+    blocks = (
+        block.matrix if block.components is None else reduction.reduce_to(block.matrix, block.components)
+        for block in raw.blocks
+    )
+    matrix = np.hstack([np.asarray(block, dtype=np.float32) for block in blocks])
+    return Modality(raw.modality, raw.items, matrix)

@@ -7,6 +7,7 @@ followed by a plain walk through the file that finds the first broken line and n
 from __future__ import annotations
 
 import codecs
+import dataclasses
 import itertools
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,41 @@ from mma4ctr.cli import UserError
 ITEM_ID = r'"item_id"\s*:\s*(-?\d{1,18})\s*[,}]'
 LINE_SEPARATOR = "\x1f"  # does not occur in raw files, so that each line is one field
 INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Part:
+    """The lines of `file` between the bytes `start` and `end`, by default all of them; both lie between lines."""
+
+    file: Path
+    start: int = 0
+    end: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The name of the file, for progress bars."""
+        return self.file.name
+
+    @property
+    def source(self) -> Path | bytes:
+        """What Polars scans: a whole file by its path, in bounded memory; a range of it as its bytes."""
+        if self.end is None:
+            return self.file
+        with open(self.file, "rb") as stream:
+            stream.seek(self.start)
+            return stream.read(self.end - self.start)
+
+
+def parts_of(file: Path, size: int) -> list[Part]:
+    """Cut a file at line ends into parts of about `size` bytes, longer by the rest of a line at most."""
+    parts, start, length = [], 0, file.stat().st_size
+    with open(file, "rb") as stream:
+        while start < length:
+            stream.seek(min(start + size, length) - 1)
+            stream.readline()
+            parts.append(Part(file, start, stream.tell()))
+            start = stream.tell()
+    return parts
 
 
 def require_file(file: Path, key: str) -> None:
@@ -62,23 +98,24 @@ def header_of(file: Path, wanted: Sequence[str]) -> list[str]:
     return columns
 
 
-def scan_fields(file: Path, columns: Sequence[str], integers: Sequence[str], separator: str, header: bool):
+def scan_fields(part: Part, columns: Sequence[str], integers: Sequence[str], separator: str, header: bool):
     """Scan a delimited file lazily: `integers` as int64, other columns as text, all else in a column ``surplus``."""
+    skipped = int(header and part.start == 0)
     return pl.scan_csv(
-        file, separator=separator, has_header=False, skip_lines=int(header), quote_char=None, glob=False,
+        part.source, separator=separator, has_header=False, skip_lines=skipped, quote_char=None, glob=False,
         schema={**{name: pl.Int64 if name in integers else pl.String for name in columns}, "surplus": pl.String},
         missing_columns="insert",
     )  # fmt: skip
 
 
 def scan_integers(
-    file: Path, columns: Sequence[str], wanted: Sequence[str], labels: Sequence[str], *, separator: str, header: bool
+    part: Part, columns: Sequence[str], wanted: Sequence[str], labels: Sequence[str], *, separator: str, header: bool
 ) -> pl.LazyFrame:
     """Scan a delimited file of integers lazily.
 
     Parameters
     ----------
-    file : Path
+    part : Part
     columns : sequence of str
         The names of all columns, in the order of the file.
     wanted : sequence of str
@@ -91,7 +128,7 @@ def scan_integers(
     polars.LazyFrame
         The wanted columns as int64, one row a line, in the order of the file.
     """
-    frame = scan_fields(file, columns, wanted, separator, header)
+    frame = scan_fields(part, columns, wanted, separator, header)
     # A row with too few fields has no last one, a row with too many has a surplus one.
     whole = pl.col(columns[-1]).is_not_null() & pl.col("surplus").is_null()
     binary = (pl.col(name).is_between(0, 1) for name in labels)
@@ -139,14 +176,14 @@ def explain_text(file: Path) -> None:
                 raise UserError(f"{file}:{number}: found bytes that are no UTF-8 text; mend or remove the line")
 
 
-def scan_lines(file: Path) -> pl.LazyFrame:
+def scan_lines(part: Part) -> pl.LazyFrame:
     """Scan a text file lazily as one string column ``line``."""
     return pl.scan_csv(
-        file, separator=LINE_SEPARATOR, has_header=False, quote_char=None, glob=False, schema={"line": pl.String}
+        part.source, separator=LINE_SEPARATOR, has_header=False, quote_char=None, glob=False, schema={"line": pl.String}
     )  # fmt: skip
 
 
-def scan_kept_objects(file: Path, kept: np.ndarray) -> pl.LazyFrame:
+def scan_kept_objects(part: Part, kept: np.ndarray) -> pl.LazyFrame:
     """Scan the lines of a file of JSON objects whose ``item_id`` is among `kept`, without parsing the others.
 
     Returns
@@ -157,7 +194,7 @@ def scan_kept_objects(file: Path, kept: np.ndarray) -> pl.LazyFrame:
     """
     item = pl.col("line").str.extract(ITEM_ID).cast(pl.Int64)
     kept_items = pl.Series("kept", kept).implode()
-    lines = scan_lines(file).filter(pl.col("line").is_not_null())
+    lines = scan_lines(part).filter(pl.col("line").is_not_null())
     return lines.with_columns(item=item).filter(pl.col("item").is_in(kept_items) | item.is_null())
 
 

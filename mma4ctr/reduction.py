@@ -8,6 +8,8 @@ pass over data that comes in pieces, and the same bytes on every run.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import scipy.linalg
@@ -16,6 +18,7 @@ import scipy.sparse.linalg
 
 CHUNK = 65_536  # rows that are widened to float64 at a time
 DENSE_LIMIT = 2_000  # the widest covariance that is written out; wider ones are only multiplied by vectors
+Matrix = np.ndarray | scipy.sparse.csr_array
 MOST_NARROW = 10 * np.finfo(np.float64).eps  # a range below this is no range (as scikit-learn has it)
 
 
@@ -26,7 +29,7 @@ class Components:
     mean: np.ndarray
     axes: np.ndarray
 
-    def transform(self, matrix: np.ndarray | scipy.sparse.csr_array) -> np.ndarray:
+    def transform(self, matrix: Matrix) -> np.ndarray:
         """Project `matrix` (rows, columns), dense or sparse, to (rows, components) float32."""
         offset = self.mean @ self.axes
         projected = np.empty((matrix.shape[0], self.axes.shape[1]), dtype=np.float32)
@@ -37,35 +40,95 @@ class Components:
         return projected
 
 
-def _sums(matrix: np.ndarray | scipy.sparse.csr_array) -> np.ndarray:
-    """Return the column means (columns,) float64."""
-    return np.asarray(matrix.sum(axis=0, dtype=np.float64)).ravel() / max(matrix.shape[0], 1)
+class Rows:
+    """The rows of a matrix as the fitting sees them: sums over blocks of rows, wherever the blocks lie.
+
+    Attributes
+    ----------
+    shape : (rows, columns)
+    is_sparse : bool
+    """
+
+    shape: tuple[int, int]
+    is_sparse: bool
+
+    def total(self, function: Callable, *shared: Any) -> Any:
+        """Return the sum over all blocks of ``function(block, *shared)``."""
+        raise NotImplementedError
+
+    def transformed(self, components: Components) -> np.ndarray:
+        """Return the projection (rows, components) float32."""
+        raise NotImplementedError
+
+    def gathered(self) -> Matrix:
+        """Return the matrix itself."""
+        raise NotImplementedError
 
 
-def _covariance(matrix: np.ndarray | scipy.sparse.csr_array, mean: np.ndarray) -> np.ndarray:
-    """Return the covariance (columns, columns) float64 of the rows around `mean`."""
-    if scipy.sparse.issparse(matrix):
-        scatter = (matrix.T @ matrix).toarray() - matrix.shape[0] * np.outer(mean, mean)
-    else:
-        scatter = np.zeros((matrix.shape[1], matrix.shape[1]))
-        for start in range(0, matrix.shape[0], CHUNK):
-            rows = matrix[start : start + CHUNK].astype(np.float64) - mean
-            scatter += rows.T @ rows
-    return scatter / max(matrix.shape[0] - 1, 1)
+class InMemory(Rows):
+    """A matrix of this process: one block."""
+
+    def __init__(self, matrix: Matrix) -> None:
+        self.matrix, self.shape, self.is_sparse = matrix, matrix.shape, scipy.sparse.issparse(matrix)
+
+    def total(self, function: Callable, *shared: Any) -> Any:
+        return function(self.matrix, *shared)
+
+    def transformed(self, components: Components) -> np.ndarray:
+        return components.transform(self.matrix)
+
+    def gathered(self) -> Matrix:
+        return self.matrix
 
 
-def _small_eigen(matrix, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def rows_of(matrix: Matrix | Rows) -> Rows:
+    """Return a matrix as `Rows`."""
+    return matrix if isinstance(matrix, Rows) else InMemory(matrix)
+
+
+def column_sums(block: Matrix) -> np.ndarray:
+    """Return the sums (columns,) float64 of a block of rows."""
+    return np.asarray(block.sum(axis=0, dtype=np.float64)).ravel()
+
+
+def scatter(block: Matrix, mean: np.ndarray) -> np.ndarray:
+    """Return a block's part (columns, columns) float64 of the sum of outer products of rows centred on `mean`.
+
+    A sparse block's part is not centred on its own; the sum over all blocks is, where `mean` is that of all rows.
+    """
+    if scipy.sparse.issparse(block):
+        return (block.T @ block).toarray() - block.shape[0] * np.outer(mean, mean)
+    products = np.zeros((block.shape[1], block.shape[1]))
+    for start in range(0, block.shape[0], CHUNK):
+        rows = block[start : start + CHUNK].astype(np.float64) - mean
+        products += rows.T @ rows
+    return products
+
+
+def scatter_times(block: scipy.sparse.csr_array, mean: np.ndarray, vector: np.ndarray) -> np.ndarray:
+    """Return a block's part (columns,) of the product of the scatter matrix and a vector, neither written out."""
+    scores = block @ vector - mean @ vector
+    return block.T @ scores - mean * scores.sum()
+
+
+def sum_of_squares(block: scipy.sparse.csr_array) -> float:
+    """Return the sum of the squares of everything in a block."""
+    return float((block.data.astype(np.float64) ** 2).sum())
+
+
+def _small_eigen(rows: Rows, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return all variances, largest first, and their axes, from whichever of the two Gram matrices is smaller."""
-    rows, columns = matrix.shape
-    if columns <= rows:
-        return _varying(*scipy.linalg.eigh(_covariance(matrix, mean)))
+    count, columns = rows.shape
+    if columns <= count:
+        return _varying(*scipy.linalg.eigh(rows.total(scatter, mean) / max(count - 1, 1)))
     # With fewer rows than columns: centre the (rows, rows) Gram matrix and carry its eigenvectors over.
+    matrix = rows.gathered()
     wide = matrix if scipy.sparse.issparse(matrix) else matrix.astype(np.float64) - mean
     products = wide @ wide.T
     gram = products.toarray() if scipy.sparse.issparse(products) else products
     gram = gram - gram.mean(axis=0)
     gram -= gram.mean(axis=1, keepdims=True)
-    values, left = _varying(*scipy.linalg.eigh(gram / max(rows - 1, 1)))
+    values, left = _varying(*scipy.linalg.eigh(gram / max(count - 1, 1)))
     axes = matrix.T @ left - np.outer(mean, left.sum(axis=0))
     return values, axes / np.linalg.norm(axes, axis=0)
 
@@ -77,37 +140,32 @@ def _varying(values: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.nd
     return values[varies], vectors[:, varies]
 
 
-def _leading_eigen(matrix: scipy.sparse.csr_array, mean: np.ndarray, share: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the leading variances and axes of a wide sparse matrix, enough of them to reach `share`.
+def _leading_eigen(rows: Rows, mean: np.ndarray, share: float, total: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return the leading variances and axes of a wide sparse matrix, enough of them to reach `share` of `total`.
 
     ARPACK only multiplies the centred matrix by vectors, so that nothing of (columns, columns) is written out. The
     number of components doubles until their variances add up to the share of the total, which is known exactly.
     """
-    rows, columns = matrix.shape
-    transposed = matrix.T.tocsr()
+    count, columns = rows.shape
 
     def covariance_times(vector: np.ndarray) -> np.ndarray:
-        vector = vector.ravel()
-        scores = matrix @ vector - mean @ vector
-        return (transposed @ scores - mean * scores.sum()) / (rows - 1)
+        return rows.total(scatter_times, mean, vector.ravel()) / (count - 1)
 
     operator = scipy.sparse.linalg.LinearOperator((columns, columns), matvec=covariance_times, dtype=np.float64)
     start = np.random.default_rng(0).standard_normal(columns)  # any fixed start makes the result repeatable
-    total = _total_variance(matrix, mean)
-    count = 128
+    wanted = 128
     while True:
-        count = min(count, columns - 1)
-        variances, axes = scipy.sparse.linalg.eigsh(operator, k=count, which="LA", v0=start)
+        wanted = min(wanted, columns - 1)
+        variances, axes = scipy.sparse.linalg.eigsh(operator, k=wanted, which="LA", v0=start)
         variances, axes = variances[::-1], axes[:, ::-1]
-        if variances.sum() >= share * total or count == columns - 1:
+        if variances.sum() >= share * total or wanted == columns - 1:
             return variances, axes
-        count *= 2
+        wanted *= 2
 
 
-def _total_variance(matrix: scipy.sparse.csr_array, mean: np.ndarray) -> float:
-    """Return the sum over columns of the variance."""
-    squares = float((matrix.data.astype(np.float64) ** 2).sum())
-    return (squares - matrix.shape[0] * float(mean @ mean)) / max(matrix.shape[0] - 1, 1)
+def _total_variance(rows: Rows, mean: np.ndarray) -> float:
+    """Return the sum over columns of the variance of sparse rows."""
+    return (rows.total(sum_of_squares) - rows.shape[0] * float(mean @ mean)) / max(rows.shape[0] - 1, 1)
 
 
 def _number_for_share(variances: np.ndarray, total: float, share: float) -> int:
@@ -115,12 +173,12 @@ def _number_for_share(variances: np.ndarray, total: float, share: float) -> int:
     return int(np.searchsorted(np.cumsum(variances) / total, share, side="right")) + 1
 
 
-def fit_components(matrix: np.ndarray | scipy.sparse.csr_array, components: int | float) -> Components:
+def fit_components(matrix: Matrix | Rows, components: int | float) -> Components:
     """Fit principal components.
 
     Parameters
     ----------
-    matrix : (rows, columns) array, dense or scipy.sparse.csr_array
+    matrix : (rows, columns) array, dense or scipy.sparse.csr_array, or Rows that lie elsewhere
     components : int or float
         How many components, or, for a number between 0 and 1, the share of the variance that they keep. There are
         never more of them than rows, columns, or directions in which the rows differ.
@@ -130,27 +188,28 @@ def fit_components(matrix: np.ndarray | scipy.sparse.csr_array, components: int 
     Components
         Each axis has its largest coefficient positive, so that the sign does not depend on the solver.
     """
-    mean = _sums(matrix)
-    if matrix.shape[1] == 0:
+    rows = rows_of(matrix)
+    mean = rows.total(column_sums) / max(rows.shape[0], 1)
+    if rows.shape[1] == 0:
         return Components(mean, np.zeros((0, 0)))
     share = components if isinstance(components, float) else None
-    if share is not None and scipy.sparse.issparse(matrix) and min(matrix.shape) > DENSE_LIMIT:
-        variances, axes = _leading_eigen(matrix, mean, share)
-        total = _total_variance(matrix, mean)
+    if share is not None and rows.is_sparse and min(rows.shape) > DENSE_LIMIT:
+        total = _total_variance(rows, mean)
+        variances, axes = _leading_eigen(rows, mean, share, total)
     else:
-        variances, axes = _small_eigen(matrix, mean)
+        variances, axes = _small_eigen(rows, mean)
         total = variances.sum()
     count = _number_for_share(variances, total, share) if share is not None and total > 0 else components
-    count = int(min(count, len(variances), max(matrix.shape[0], 1))) if total > 0 else min(1, len(mean))
+    count = int(min(count, len(variances), max(rows.shape[0], 1))) if total > 0 else min(1, len(mean))
     axes = axes[:, :count] if axes.shape[1] else np.zeros((len(mean), count))
     largest = np.abs(axes).argmax(axis=0)
     signs = np.where(np.take_along_axis(axes, largest[None], axis=0)[0] < 0, -1.0, 1.0)
     return Components(mean, axes * signs)
 
 
-def reduce_to(matrix: np.ndarray | scipy.sparse.csr_array, components: int | float) -> np.ndarray:
+def reduce_to(matrix: Matrix | Rows, components: int | float) -> np.ndarray:
     """Fit principal components to `matrix` (rows, columns) and return its projection (rows, components) float32."""
-    return fit_components(matrix, components).transform(matrix)
+    return rows_of(matrix).transformed(fit_components(matrix, components))
 
 
 def at_most(matrix: np.ndarray, length: int) -> np.ndarray:

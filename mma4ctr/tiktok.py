@@ -10,10 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import scipy.sparse
 
 from mma4ctr import raw_files
 from mma4ctr.cli import UserError
-from mma4ctr.features import Block, RawModality
+from mma4ctr.cluster import Executor
+from mma4ctr.features import Block, Modality, RawModality, reduced
+from mma4ctr.raw_files import Part
 
 KEY = "tiktok_dataset_path"
 LABELS = ("finish", "like")
@@ -52,28 +55,27 @@ def interaction_file(folder: Path) -> Path:
 
 
 def interaction_files(folder: Path) -> list[Path]:
-    """Return the raw files that hold the interactions."""
-    return [interaction_file(folder)]
+    """Return the raw files that hold the interactions; warn of track 2, whose time is not that of viewing."""
+    file = interaction_file(folder)
+    if file.name.startswith("final_track2"):
+        warnings.warn(f"{file.name}: its time is publication time; rows are taken in file order", stacklevel=1)
+    return [file]
 
 
-def scan_interactions(folder: Path, click_threshold: float) -> pl.LazyFrame:
-    """Scan the interactions lazily: columns user, item, device, time, finish, like (int64), in file order.
+def scan_interactions(part: Part, click_threshold: float) -> pl.LazyFrame:
+    """Scan a part of the interactions lazily: columns user, item, device, time, finish, like (int64), in file order.
 
     Track 2 gives the time of publication, not of viewing, so its time is 0 throughout: rows keep their file order.
     """
     del click_threshold  # both labels are recorded as such
-    file = interaction_file(folder)
-    frame = raw_files.scan_integers(file, COLUMNS, WANTED, LABELS, separator="\t", header=False)
-    time = pl.col("time")
-    if file.name.startswith("final_track2"):
-        warnings.warn(f"{file.name}: its time is publication time; rows are taken in file order", stacklevel=2)
-        time = pl.lit(0, pl.Int64)
+    frame = raw_files.scan_integers(part, COLUMNS, WANTED, LABELS, separator="\t", header=False)
+    time = pl.lit(0, pl.Int64) if part.name.startswith("final_track2") else pl.col("time")
     return frame.select(user="uid", item="item_id", device="device", time=time, finish="finish", like="like")
 
 
-def explain_interactions(folder: Path) -> None:
-    """Raise the `UserError` that names the first broken line of the interactions."""
-    raw_files.explain_integers(interaction_file(folder), COLUMNS, WANTED, LABELS, separator="\t", header=False)
+def explain_interactions(file: Path) -> None:
+    """Raise the `UserError` that names the first broken line of the interactions in `file`."""
+    raw_files.explain_integers(file, COLUMNS, WANTED, LABELS, separator="\t", header=False)
 
 
 def feature_files(folder: Path) -> dict[str, list[Path]]:
@@ -117,34 +119,22 @@ def _vector_problem(key: str):
     return problem_of
 
 
-def _read_vectors(file: Path, key: str, kept: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the items (n,) int64 of one part file and their vectors (n, 128) float32; an item's last line counts."""
-    explain = functools.partial(raw_files.explain_objects, file, kept, _vector_problem(key))
+def read_vectors(part: Part, kept: np.ndarray, key: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the items (n,) int64 of one part and their vectors (n, 128) float32; an item's last line counts."""
+    explain = functools.partial(raw_files.explain_objects, part.file, kept, _vector_problem(key))
     decoded = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)})).struct.field(key)
     # Decoding alone would take true for 1 and a bare number for a list of one.
     numbers = pl.col("line").str.contains(rf'"{key}"\s*:\s*\[[-+.,eE0-9 \t]*\]')
-    kept_lines = raw_files.scan_kept_objects(file, kept)
-    (frame,) = raw_files.collect([kept_lines.select("item", vector=decoded, numbers=numbers)], explain, file)
+    kept_lines = raw_files.scan_kept_objects(part, kept)
+    (frame,) = raw_files.collect([kept_lines.select("item", vector=decoded, numbers=numbers)], explain, part.file)
     vectors = frame["vector"]
     valid = frame["item"].null_count() == 0 and vectors.null_count() == 0 and frame["numbers"].all()
     largest = vectors.explode(empty_as_null=False).abs().max() or 0.0
     if not valid or largest > LARGEST or (vectors.list.len().max() or 0) > VECTOR_LENGTH:
         explain()
-        raise UserError(f'{file}: a line is not of the form {{"item_id": 7, "{key}": [0.5]}}; mend the line')
+        raise UserError(f'{part.file}: a line is not of the form {{"item_id": 7, "{key}": [0.5]}}; mend the line')
     frame = frame.unique("item", keep="last", maintain_order=True)
     return frame["item"].to_numpy(), raw_files.dense_rows(frame["vector"], VECTOR_LENGTH)
-
-
-def _vectors(files: list[Path], key: str, kept: np.ndarray, progress) -> tuple[np.ndarray, np.ndarray]:
-    """Return the items (n,) that have a vector in any part file, and the vectors (n, 128) float32."""
-    vectors = np.zeros((len(kept), VECTOR_LENGTH), dtype=np.float32)
-    present = np.zeros(len(kept), dtype=bool)
-    for file in progress(files):
-        items, rows = _read_vectors(file, key, kept)
-        places = np.searchsorted(kept, items)
-        vectors[places] = rows
-        present[places] = True
-    return (kept, vectors) if present.all() else (kept[present], vectors[present])
 
 
 def _title_problem(content: dict) -> str | None:
@@ -160,23 +150,27 @@ def _title_problem(content: dict) -> str | None:
     return f"found the key {raw_files.shown(others[0])}, expected only item_id and {TITLE_KEY}" if others else None
 
 
-def _read_titles(file: Path, kept: np.ndarray) -> pl.DataFrame:
-    """Return the lines of kept items in one title file: columns item, and words, a list of texts like ``"12": 3``."""
-    explain = functools.partial(raw_files.explain_objects, file, kept, _title_problem)
+def _title_lines(part: Part, kept: np.ndarray) -> pl.DataFrame:
+    """Return the lines of kept items in a part: columns item, and words, a list of texts like ``"12": 3``."""
+    explain = functools.partial(raw_files.explain_objects, part.file, kept, _title_problem)
     words = pl.col("line").str.extract_all(WORD_COUNT)
     valid = pl.col("line").str.contains(TITLE_LINE)
-    lines = raw_files.scan_kept_objects(file, kept).select("item", words=words, valid=valid)
-    (frame,) = raw_files.collect([lines], explain, file)
+    lines = raw_files.scan_kept_objects(part, kept).select("item", words=words, valid=valid)
+    (frame,) = raw_files.collect([lines], explain, part.file)
     if not frame["valid"].all() or frame["item"].has_nulls():
         explain()
-        raise UserError(f'{file}: a line is not of the form {{"item_id": 7, "{TITLE_KEY}": {{"1": 2}}}}; mend the line')
+        raise UserError(
+            f'{part.file}: a line is not of the form {{"item_id": 7, "{TITLE_KEY}": {{"1": 2}}}}; mend the line'
+        )
     return frame.select("item", "words").unique("item", keep="last", maintain_order=True)
 
 
-def _titles(files: list[Path], kept: np.ndarray, progress):
-    """Return the items (n,) that have a title line, and their word ids, repeated by count, as sparse rows."""
-    for file in progress(files):  # there is just one
-        frame = _read_titles(file, kept).sort("item")
+def read_titles(part: Part, kept: np.ndarray) -> tuple[np.ndarray, scipy.sparse.csr_array]:
+    """Return the items (n,) int64 of a part of the title file, and their word ids, repeated by count, as sparse rows.
+
+    An item's last line counts.
+    """
+    frame = _title_lines(part, kept)
     # One row a (item, word); items without words have no row here.
     pairs = frame.with_row_index("row").select("row", "words").explode("words", empty_as_null=False)
     pairs = pairs.select(
@@ -187,13 +181,34 @@ def _titles(files: list[Path], kept: np.ndarray, progress):
     count = pairs["count"].to_numpy()
     lengths = np.bincount(pairs["row"].to_numpy(), weights=count, minlength=len(frame)).astype(np.int64)
     if lengths.max(initial=0) > LONGEST_TITLE:
-        raw_files.explain_objects(file, kept, _title_problem)
-        raise UserError(f"{file}: a title has {lengths.max()} words, expected at most {LONGEST_TITLE}; mend the line")
+        raw_files.explain_objects(part.file, kept, _title_problem)
+        raise UserError(
+            f"{part.file}: a title has {lengths.max()} words, expected at most {LONGEST_TITLE}; mend the line"
+        )
     return frame["item"].to_numpy(), raw_files.sparse_rows(lengths, np.repeat(pairs["word"].to_numpy(), count))
 
 
-def read_modalities(folder: Path, kept: np.ndarray, seed: int, progress) -> Iterator[RawModality]:
-    """Read the modalities that have files, one after another.
+def raw_modalities(folder: Path, kept: np.ndarray, executor: Executor) -> Iterator[RawModality]:
+    """Read the modalities that have files, one after another; on a cluster their rows stay on the workers.
+
+    Yields
+    ------
+    RawModality
+        An item has the modality when a file has a line for it; short and empty vectors are padded with zeros. Of
+        several lines of an item the last one counts, in the order of the part files.
+    """
+    files = feature_files(folder)
+    for modality, (_, key, components) in VECTORS.items():
+        if modality in files:
+            items, vectors = executor.rows_of_items(read_vectors, executor.parts(files[modality]), kept, key)
+            yield RawModality(modality, items, [Block(vectors, components)])
+    if "textual" in files:
+        items, words = executor.rows_of_items(read_titles, executor.parts(files["textual"]), kept)
+        yield RawModality("textual", items, [Block(words, 0.9)])
+
+
+def read_modalities(folder: Path, kept: np.ndarray, seed: int, executor: Executor) -> Iterator[Modality]:
+    """Read and reduce the modalities that have files, one after another.
 
     Parameters
     ----------
@@ -202,20 +217,8 @@ def read_modalities(folder: Path, kept: np.ndarray, seed: int, progress) -> Iter
         The items of kept users, sorted; lines of other items are not parsed.
     seed : int
         Unused: nothing about these features is random.
-    progress : callable
-        Wraps the list of files of a modality to show progress.
-
-    Yields
-    ------
-    RawModality
-        An item has the modality when a file has a line for it; short and empty vectors are padded with zeros.
+    executor : Executor
+        Where the work is done (see `mma4ctr.cluster`).
     """
     del seed
-    files = feature_files(folder)
-    for modality, (_, key, components) in VECTORS.items():
-        if modality in files:
-            items, vectors = _vectors(files[modality], key, kept, progress)
-            yield RawModality(modality, items, [Block(vectors, components)])
-    if "textual" in files:
-        items, words = _titles(files["textual"], kept, progress)
-        yield RawModality("textual", items, [Block(words, 0.9)])
+    yield from map(reduced, raw_modalities(folder, kept, executor))

@@ -11,7 +11,9 @@ from keras_preprocessing.sequence import pad_sequences
 
 from mma4ctr import raw_files
 from mma4ctr.cli import UserError
-from mma4ctr.features import Block, RawModality
+from mma4ctr.cluster import Executor
+from mma4ctr.features import Block, Modality, RawModality, reduced
+from mma4ctr.raw_files import Part
 
 # The last release of keras-preprocessing, 1.1.2, asks for np.unicode_, a name that NumPy 2 no longer has.
 vars(np).setdefault("unicode_", np.str_)
@@ -56,15 +58,13 @@ def interaction_files(folder: Path) -> list[Path]:
     return [folder / "user_action.csv"]
 
 
-def scan_interactions(folder: Path, click_threshold: float) -> pl.LazyFrame:
-    """Scan the interactions lazily: columns user, item, device, time, the seven actions and click, in file order.
+def scan_interactions(part: Part, click_threshold: float) -> pl.LazyFrame:
+    """Scan a part of the interactions lazily, in file order.
 
-    Within a user, file order is time order, so that time is 0 throughout.
+    The columns are user, item, device, time, the seven actions and click. Within a user, file order is time order, so that time is 0 throughout.
     """
-    file = folder / "user_action.csv"
-    raw_files.require_file(file, KEY)
-    columns = raw_files.header_of(file, WANTED)
-    frame = raw_files.scan_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
+    columns = raw_files.header_of(part.file, WANTED)
+    frame = raw_files.scan_integers(part, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
     score = pl.sum_horizontal(pl.col(action) * weight for action, weight in ACTION_WEIGHTS.items())
     click = (score / sum(ACTION_WEIGHTS.values()) >= click_threshold).cast(pl.Int64)
     return frame.select(
@@ -72,9 +72,8 @@ def scan_interactions(folder: Path, click_threshold: float) -> pl.LazyFrame:
     )
 
 
-def explain_interactions(folder: Path) -> None:
-    """Raise the `UserError` that names the first broken line of the interactions."""
-    file = folder / "user_action.csv"
+def explain_interactions(file: Path) -> None:
+    """Raise the `UserError` that names the first broken line of the interactions in `file`."""
     columns = raw_files.header_of(file, WANTED)
     raw_files.explain_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
 
@@ -97,15 +96,17 @@ def _check_fields(file: Path, frame: pl.DataFrame) -> None:
             raise UserError(f"{file}:{place + 2}: field {name} is {found}, expected {expected}; mend the line")
 
 
-def _read_feed_info(file: Path) -> pl.DataFrame:
+def read_feed_info(file: Path) -> pl.DataFrame:
     """Return feed_info.csv as text columns, one row a feed, sorted by feed; empty fields are null.
 
     A feed's last line counts.
     """
     columns = raw_files.header_of(file, INFO_COLUMNS)
-    fields = raw_files.scan_fields(file, columns, (), ",", header=True).select(INFO_COLUMNS)
+    fields = raw_files.scan_fields(Part(file), columns, (), ",", header=True).select(INFO_COLUMNS)
     # A last field may be empty, so that only the commas tell a row with too few fields.
-    commas = raw_files.scan_lines(file).select(commas=pl.col("line").str.count_matches(",", literal=True).fill_null(0))
+    commas = raw_files.scan_lines(Part(file)).select(
+        commas=pl.col("line").str.count_matches(",", literal=True).fill_null(0)
+    )
     odd = commas.with_row_index("line", 1).filter(pl.col("commas") != len(columns) - 1).head(1)
     frame, odd = raw_files.collect([fields, odd], lambda: raw_files.explain_text(file), file)
     if len(odd):
@@ -187,8 +188,22 @@ PRESENT_BY = {
 }
 
 
-def read_modalities(folder: Path, kept: np.ndarray, seed: int, progress) -> Iterator[RawModality]:
-    """Read the modalities one after another.
+def raw_modality(modality: str, feeds: pl.DataFrame, seed: int) -> RawModality:
+    """Return one modality of the feeds of `read_feed_info`; a feed has it when one of the modality's fields is there.
+
+    `seed` is that of the untrained song and singer embeddings.
+    """
+    present = feeds.filter(pl.any_horizontal(pl.col(PRESENT_BY[modality]).is_not_null()))
+    return RawModality(modality, present["feedid"].to_numpy(), _blocks(present, modality, seed))
+
+
+def reduced_modality(modality: str, feeds: pl.DataFrame, seed: int) -> Modality:
+    """Return one modality with its blocks reduced."""
+    return reduced(raw_modality(modality, feeds, seed))
+
+
+def read_modalities(folder: Path, kept: np.ndarray, seed: int, executor: Executor) -> Iterator[Modality]:
+    """Read and reduce the modalities one after another; on a cluster each of them is one task.
 
     Parameters
     ----------
@@ -197,16 +212,9 @@ def read_modalities(folder: Path, kept: np.ndarray, seed: int, progress) -> Iter
         Unused: every feed of feed_info.csv gets its features, watched or not.
     seed : int
         The seed of the untrained song and singer embeddings.
-    progress : callable
-        Wraps the list of modalities to show progress.
-
-    Yields
-    ------
-    RawModality
-        A feed has the modality when at least one of the modality's fields is there.
+    executor : Executor
+        Where the work is done (see `mma4ctr.cluster`).
     """
     del kept
-    frame = _read_feed_info(feature_files(folder)["visual"][0])
-    for modality in progress(list(TEXTS)):
-        present = frame.filter(pl.any_horizontal(pl.col(PRESENT_BY[modality]).is_not_null()))
-        yield RawModality(modality, present["feedid"].to_numpy(), _blocks(present, modality, seed))
+    feeds = executor.share(read_feed_info, feature_files(folder)["visual"][0].resolve())
+    yield from executor.map(reduced_modality, list(TEXTS), feeds, seed)

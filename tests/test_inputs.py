@@ -23,10 +23,10 @@ from sklearn.preprocessing import MinMaxScaler
 import cross_matrix
 import gen_matrix
 import get_user_embedding
-import preprocess_multimodal
 from load_path import Paths, load_path
 from mma4ctr import artifacts, inputs, item_tables, matrices, wechat
 from mma4ctr.cli import UserError
+from mma4ctr.cluster import LocalExecutor
 from mma4ctr.model import MLP, number_of_parameters
 from mma4ctr.tables import FEATURES, MODALITIES, PARTS, PROTOCOLS, TASKS, hidden_widths
 
@@ -313,8 +313,8 @@ def feed_info(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wechat_feature_lengths_follow_from_the_data(feed_info: Path) -> None:
     read = {
-        raw.modality: preprocess_multimodal.reduced(raw)
-        for raw in wechat.read_modalities(feed_info, np.zeros(0, np.int64), 0, iter)
+        found.modality: found.matrix
+        for found in wechat.read_modalities(feed_info, np.zeros(0, np.int64), 0, LocalExecutor())
     }
     texts = pl.read_csv(feed_info / "feed_info.csv")["ocr"].to_list()
     padded = np.array([[float(word) for word in text.split()] for text in texts])

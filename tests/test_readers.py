@@ -16,6 +16,8 @@ import pytest
 from load_path import Paths
 from mma4ctr import artifacts, tiktok, wechat
 from mma4ctr.cli import UserError
+from mma4ctr.cluster import LocalExecutor
+from mma4ctr.raw_files import Part
 
 ACTION_COLUMNS = (
     *("userid", "feedid", "date_", "device", "read_comment", "comment", "like", "play", "stay", "click_avatar"),
@@ -41,8 +43,11 @@ def action(rng: random.Random, **changes: object) -> dict:
 
 
 def read_all(folder: Path, kept: list[int] | None = None, reader=tiktok) -> dict:
+    if reader is wechat:
+        feeds = wechat.read_feed_info(wechat.feature_files(folder)["visual"][0])
+        return {modality: wechat.raw_modality(modality, feeds, 0) for modality in wechat.TEXTS}
     kept = np.array(sorted(kept or []), dtype=np.int64)
-    return {raw.modality: raw for raw in reader.read_modalities(folder, kept, 0, iter)}
+    return {raw.modality: raw for raw in tiktok.raw_modalities(folder, kept, LocalExecutor())}
 
 
 def dense(matrix) -> np.ndarray:
@@ -69,7 +74,7 @@ def test_wechat_interactions_equal_a_plain_reading(tmp_path: Path, end: str, sta
     columns.append("score")
     rows = [action(rng, note="some text", another="", score=0.5) for _ in range(200)]
     write_csv(tmp_path / "user_action.csv", columns, rows, end=end, start=start)
-    found = wechat.scan_interactions(tmp_path, 0.5).collect()
+    found = wechat.scan_interactions(Part(tmp_path / "user_action.csv"), 0.5).collect()
     with open(tmp_path / "user_action.csv", encoding="utf-8-sig", newline="") as stream:
         for got, row in itertools.zip_longest(found.iter_rows(named=True), csv.DictReader(stream)):
             assert (got["user"], got["item"], got["device"], got["time"]) == (
@@ -85,7 +90,7 @@ def test_a_wechat_click_is_a_weighted_mean_of_the_seven_actions(tmp_path: Path, 
     every = list(itertools.product((0, 1), repeat=7))
     rows = [action(rng, **dict(zip(WEIGHTS, actions, strict=True))) for actions in every]
     write_csv(tmp_path / "user_action.csv", list(ACTION_COLUMNS), rows)
-    clicks = wechat.scan_interactions(tmp_path, threshold).collect()["click"].to_list()
+    clicks = wechat.scan_interactions(Part(tmp_path / "user_action.csv"), threshold).collect()["click"].to_list()
     expected = [
         sum(w for w, a in zip(WEIGHTS.values(), actions, strict=True) if a) / 13 >= threshold for actions in every
     ]
@@ -219,7 +224,7 @@ def test_tiktok_interactions_equal_a_plain_reading(tmp_path: Path, end: str) -> 
         for _ in range(300)
     ]  # fmt: skip
     write_track(tmp_path, rows, end=end)
-    found = tiktok.scan_interactions(tmp_path, 0.5).collect()
+    found = tiktok.scan_interactions(*map(Part, tiktok.interaction_files(tmp_path)), 0.5).collect()
     assert found.columns == ["user", "item", "device", "time", "finish", "like"]
     assert found.rows() == [(row[0], row[2], row[9], row[10], row[6], row[7]) for row in rows]
 
@@ -227,7 +232,7 @@ def test_tiktok_interactions_equal_a_plain_reading(tmp_path: Path, end: str) -> 
 def test_the_time_of_track_2_is_its_file_position(tmp_path: Path) -> None:
     write_track(tmp_path, [[3, -1, 7, 1, -1, 0, 1, 0, -1, 2, 53_000_000_000 - row, 9] for row in range(5)], track=2)
     with pytest.warns(UserWarning, match="file order"):
-        found = tiktok.scan_interactions(tmp_path, 0.5).collect()
+        found = tiktok.scan_interactions(*map(Part, tiktok.interaction_files(tmp_path)), 0.5).collect()
     assert found["time"].to_list() == [0] * 5
 
 
@@ -236,7 +241,7 @@ def test_real_rows_of_track_2_parse(tmp_path: Path) -> None:
         pytest.skip("the real rows are not part of the repository")
     (tmp_path / "final_track2_train.txt").write_bytes(REAL_ROWS.read_bytes())
     with pytest.warns(UserWarning, match="file order"):
-        found = tiktok.scan_interactions(tmp_path, 0.5).collect()
+        found = tiktok.scan_interactions(*map(Part, tiktok.interaction_files(tmp_path)), 0.5).collect()
     rows = [[int(field) for field in line.split("\t")] for line in REAL_ROWS.read_text().splitlines()]
     assert len(rows) == 200
     assert found.rows() == [(row[0], row[2], row[9], 0, row[6], row[7]) for row in rows]

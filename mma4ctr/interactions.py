@@ -1,0 +1,66 @@
+"""Count the interactions of a raw log and keep those of active users: what step 1 does to each part of the log."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+
+import polars as pl
+
+from mma4ctr import raw_files
+from mma4ctr.cli import UserError
+from mma4ctr.cluster import Executor
+from mma4ctr.raw_files import Part
+from mma4ctr.readers import READERS
+
+Counts = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
+
+
+def count_part(part: Part, dataset: str, click_threshold: float) -> Counts:
+    """Count a part of the unfiltered log in one streamed pass; see `count`."""
+    reader = READERS[dataset]
+    scan = reader.scan_interactions(part, click_threshold)
+    totals = scan.select(
+        pl.len().cast(pl.Int64).alias("rows"),
+        pl.col(reader.ACTIONS).sum(),
+        nulls=pl.sum_horizontal(pl.all().null_count()),
+    )
+    frames = [scan.group_by("user").len(), scan.group_by("item").len(), totals]
+    explain = functools.partial(reader.explain_interactions, part.file)
+    users, items, totals = raw_files.collect(frames, explain, part.file)
+    if totals["nulls"][0]:
+        explain()
+        raise UserError(f"{part.file}: a row of the interactions cannot be read; check the file")
+    return users, items, totals.drop("nulls")
+
+
+def _added(frames: Sequence[pl.DataFrame], by: str) -> pl.DataFrame:
+    """Add the counts of parts; counts are int64, so that no log is too long for them."""
+    return pl.concat(frames).group_by(by).agg(pl.col("len").cast(pl.Int64).sum())
+
+
+def count(executor: Executor, parts: Sequence[Part], dataset: str, click_threshold: float) -> Counts:
+    """Count the unfiltered log.
+
+    Returns
+    -------
+    users, items, totals : polars.DataFrame
+        Rows of each user (user, len), of each item (item, len), and one row of totals: rows and positives of each
+        action.
+    """
+    users, items, totals = zip(*executor.map(count_part, parts, dataset, click_threshold), strict=True)
+    return _added(users, "user"), _added(items, "item"), pl.concat(totals).sum()
+
+
+def keep_part(part: Part, users: pl.Series, dataset: str, click_threshold: float) -> pl.DataFrame:
+    """Return the interactions of `users` in a part of the log, in file order."""
+    scan = READERS[dataset].scan_interactions(part, click_threshold)
+    return scan.filter(pl.col("user").is_in(users.implode())).collect(engine="streaming")
+
+
+def keep(
+    executor: Executor, parts: Sequence[Part], users: pl.Series, dataset: str, click_threshold: float
+) -> pl.DataFrame:
+    """Return the interactions of `users`, sorted by user, time and place in the file."""
+    frame = pl.concat(executor.map(keep_part, parts, users, dataset, click_threshold))
+    return frame.sort("user", "time", maintain_order=True)
