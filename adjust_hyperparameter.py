@@ -11,14 +11,14 @@ was. Afterwards viewer.py writes the tables and figures.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import mlp
 from load_path import Paths, load_path
-from mma4ctr import cli, grid, runs
+from mma4ctr import cli, cluster, grid, runs
 from mma4ctr.experiments import EXPERIMENTS, Variant, points
 from mma4ctr.results import Results
 from mma4ctr.tables import PROTOCOLS, TASKS, USER_REDUCTIONS
@@ -39,7 +39,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seeds", type=mlp.at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
     made.add_argument("--longest", type=mlp.at_least_1, default=100, metavar="EPOCHS",
                       help="leave out what takes more epochs (default: 100, nothing left out)")  # fmt: skip
-    made.add_argument("--jobs", type=mlp.at_least_1, default=1, metavar="N", help="runs at a time (default: 1)")
+    where = made.add_mutually_exclusive_group()
+    where.add_argument("--jobs", type=mlp.at_least_1, default=1, metavar="N", help="runs at a time (default: 1)")
+    cli.add_scheduler_argument(where)
     made.add_argument("--dry_run", action="store_true", help="list the runs and about how long they take, and stop")
     return made
 
@@ -53,7 +55,7 @@ def duration(seconds: float) -> str:
 
 
 def list_runs(paths: Paths, jobs: Sequence[grid.Job], missing: Sequence[grid.Job], processes: int) -> None:
-    """Print what would be run."""
+    """Print what would be run, and about how long that takes on this machine."""
     seconds = {job: grid.estimate(paths, job) for job in missing}
     for job in jobs:
         print(f"{job}: {'about ' + duration(seconds[job]) if job in seconds else 'finished'}")
@@ -69,13 +71,13 @@ def progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True)
 
 
-def run(paths: Paths, missing: Sequence[grid.Job], processes: int) -> int:
-    """Run what is missing, print a line for each run as it ends, and return how many could not be run."""
+def run(paths: Paths, missing: Sequence[grid.Job], ends: Iterator[tuple[grid.Job, str | cli.UserError]]) -> int:
+    """Go through what is missing as it `ends`, print a line for each run, and return how many could not be run."""
     failed = 0
     with progress() as bar:
         expected = {job: grid.estimate(paths, job) for job in missing}
         whole = bar.add_task(f"0/{len(missing)} runs", total=sum(expected.values()))
-        for number, (job, result) in enumerate(grid.run_all(missing, processes), start=1):
+        for number, (job, result) in enumerate(ends, start=1):
             if isinstance(result, cli.UserError):
                 failed += 1
                 line = f"not run: {result}"
@@ -97,10 +99,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.dry_run:
         list_runs(paths, jobs, grid.unfinished(Results(paths), jobs), args.jobs)
         return
-    grid.prepare(paths, jobs)
-    missing = grid.unfinished(Results(paths), jobs)
-    print(f"adjust_hyperparameter.py: {len(jobs)} runs, {len(jobs) - len(missing)} of them finished before", flush=True)
-    failed = run(paths, missing, args.jobs)
+    with cluster.connected(args.scheduler) as executor:
+        grid.prepare(paths, jobs)
+        missing = grid.unfinished(Results(paths), jobs)
+        finished = len(jobs) - len(missing)
+        print(f"adjust_hyperparameter.py: {len(jobs)} runs, {finished} of them finished before", flush=True)
+        on_cluster = args.scheduler is not None
+        ends = grid.run_on_cluster(missing, executor) if on_cluster else grid.run_all(missing, args.jobs)
+        failed = run(paths, missing, ends)
     results = runs.rebuild_results(paths)
     print(f"{len(missing) - failed} run, {failed} could not be run; one line for each run in {results}")
     if failed:

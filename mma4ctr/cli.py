@@ -65,7 +65,7 @@ def step_parser(description: str, datasets: Sequence[str]) -> argparse.ArgumentP
     return made
 
 
-def add_scheduler_argument(parser: argparse.ArgumentParser) -> None:
+def add_scheduler_argument(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add ``--scheduler``, which hands the work to a cluster."""
     parser.add_argument(
         "--scheduler", metavar="ADDRESS", help="of a Dask cluster that does the work, such as tcp://10.0.0.1:8786 "

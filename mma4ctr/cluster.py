@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import itertools
 import logging
 import operator
 from collections.abc import Callable, Iterator, Sequence
@@ -85,8 +86,33 @@ class DaskExecutor:
         return item_rows.spread(self, self.submit(read, parts, kept, *shared))
 
     def workers(self) -> dict[str, dict]:
-        """Return what the scheduler knows of each worker."""
+        """Return what the scheduler knows of each worker, by its address."""
         return self.client.scheduler_info(n_workers=-1)["workers"]
+
+    def completed(self, function: Callable, things: Sequence, **options: Any) -> Iterator[tuple[Any, Any]]:
+        """Yield each thing with ``function(thing)``, or the `UserError` that it ended in, as they end.
+
+        No more tasks are handed out than there is soon a worker for: Dask blames the death of a worker on everything
+        that it was to do, and gives up a task after a few deaths.
+        """
+        from distributed import as_completed
+
+        waiting, running, ends = iter(things), {}, as_completed()
+
+        def hand_out() -> None:
+            for thing in itertools.islice(waiting, max(1, 2 * len(self.workers()) - len(running))):
+                (future,) = self.submit(function, [thing], **options)
+                running[future.key] = thing
+                ends.add(future)
+
+        hand_out()
+        for future in ends:
+            thing = running.pop(future.key)
+            try:
+                yield thing, result_of(future)
+            except cli.UserError as error:
+                yield thing, error
+            hand_out()
 
 
 Executor = LocalExecutor | DaskExecutor

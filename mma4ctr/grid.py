@@ -21,7 +21,7 @@ import torch
 import get_user_embedding
 import mlp
 from load_path import KEYS, Paths
-from mma4ctr import artifacts, cli, model
+from mma4ctr import artifacts, cli, cluster, model
 from mma4ctr.experiments import Point
 from mma4ctr.results import Results, schedule_of, settings_paths
 from mma4ctr.tables import TASKS
@@ -53,7 +53,7 @@ class Job:
 
 def arguments_of(paths: Paths, config: Mapping[str, object]) -> tuple[str, ...]:
     """Return the options of mlp.py for a run with this configuration (see `runs.Run.config`)."""
-    file = settings_paths(paths, config["reduction"], config["user_embedding_length"]).file
+    file = settings_paths(paths, config["reduction"], config["user_embedding_length"]).file.resolve()
     options = {
         "--paths": file, "--dataset": config["task"], "--feature": config["feature"],
         "--protocol": config["protocol"], "--epochs": config["epochs"], "--eval_every": config["eval_every"],
@@ -192,3 +192,27 @@ def run_all(jobs: Sequence[Job], processes: int) -> Iterator[tuple[Job, str | cl
         ) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
+
+
+def run_on_cluster(jobs: Sequence[Job], executor: cluster.DaskExecutor) -> Iterator[tuple[Job, str | cli.UserError]]:
+    """Run the jobs on the workers of a cluster, one at a time on each; yield each as it ends, as `run_all` does.
+
+    Where any worker offers a resource ``GPU``, every run takes one. A run whose worker died is run again on another,
+    from its last finished epoch.
+
+    Raises
+    ------
+    UserError
+        If a worker would run several at a time.
+    """
+    workers = executor.workers()
+    for address, worker in workers.items():
+        if worker["nthreads"] > 1:
+            raise cli.UserError(
+                f"the worker {address} has {worker['nthreads']} threads, expected 1, since a process trains one model "
+                "at a time; start it with --nthreads 1 (and more of them with --nworkers)"
+            )
+    has_gpus = any("GPU" in worker["resources"] for worker in workers.values())
+    by_arguments = {job.arguments: job for job in jobs}
+    for arguments, result in executor.completed(train, list(by_arguments), resources={"GPU": 1} if has_gpus else {}):
+        yield by_arguments[arguments], result

@@ -61,7 +61,8 @@ def interaction_files(folder: Path) -> list[Path]:
 def scan_interactions(part: Part, click_threshold: float) -> pl.LazyFrame:
     """Scan a part of the interactions lazily, in file order.
 
-    The columns are user, item, device, time, the seven actions and click. Within a user, file order is time order, so that time is 0 throughout.
+    The columns are user, item, device, time, the seven actions and click. Within a user, file order is time order,
+    so that time is 0 throughout.
     """
     columns = raw_files.header_of(part.file, WANTED)
     frame = raw_files.scan_integers(part, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
