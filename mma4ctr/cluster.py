@@ -97,7 +97,7 @@ class DaskExecutor:
         """
         from distributed import as_completed
 
-        waiting, running, ends = iter(things), {}, as_completed()
+        waiting, running, ends = iter(things), {}, as_completed(loop=self.client.loop)
 
         def hand_out() -> None:
             for thing in itertools.islice(waiting, max(1, 2 * len(self.workers()) - len(running))):
