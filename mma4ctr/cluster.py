@@ -167,6 +167,8 @@ def _connect(address: str):
         raise cli.UserError(
             f"--scheduler needs the package distributed ({error}); pip install -r requirements-cluster.txt"
         ) from None
+    for logger in ("distributed", "distributed.client"):  # the two that Dask sets a level of by itself
+        logging.getLogger(logger).setLevel(logging.CRITICAL)  # what goes wrong reaches the user as one line
     try:
         client = distributed.Client(address, timeout=CONNECT_SECONDS, set_as_default=False)
     except (OSError, ValueError, ImportError) as error:
@@ -211,7 +213,6 @@ def connected(address: str | None, part_bytes: int | None = None) -> Iterator[Ex
     if address is None:
         yield LocalExecutor()
         return
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # errors reach the user as one line
     client = _connect(address)
     try:
         import dask

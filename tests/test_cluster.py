@@ -34,6 +34,7 @@ from load_path import Paths, load_path
 from mma4ctr import cluster, grid, item_rows, raw_files, reduction, tiktok
 from mma4ctr.cli import UserError
 
+dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
 SCRIPTS = Path(mlp.__file__).parent
 SMALL = ("--dataset", "wechat", "--experiment", "single_modal", "--longest", "10")
@@ -42,12 +43,13 @@ SMALL += ("--protocol", "clean", "--reduction", "pca")
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
-    """The scheduler of two workers, each a process of its own, which import the project and these tests."""
-    with pytest.MonkeyPatch.context() as patch:
+    """The scheduler of two workers, each a process of its own, which import the project and `killed_workers`."""
+    soon = "5s"  # Dask knocks at the door of a dead worker for so long; 30 s by default
+    with pytest.MonkeyPatch.context() as patch, dask.config.set({"distributed.comm.timeouts.connect": soon}):
         patch.setenv("PYTHONPATH", os.pathsep.join([str(SCRIPTS), str(Path(__file__).parent)]))
-        one_run_each = {"GPU": 1}  # a name to Dask; there need not be one
-        with distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0",
-                                      resources=one_run_each) as local:  # fmt: skip
+        patch.setenv("DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT", soon)
+        options = {"threads_per_worker": 1, "dashboard_address": ":0"}
+        with distributed.LocalCluster(n_workers=2, resources={"GPU": 1}, **options) as local:  # to Dask just a name
             yield local.scheduler_address
 
 
