@@ -27,8 +27,8 @@ def histogram(counts: pl.Series) -> np.ndarray:
     return np.column_stack(np.unique(counts.to_numpy(), return_counts=True)).astype(np.int64)
 
 
-def active_users(paths: Paths, dataset: str, counts: pl.DataFrame) -> pl.Series:
-    """Return the users with enough raw rows."""
+def active_users(paths: Paths, dataset: str, counts: pl.DataFrame) -> np.ndarray:
+    """Return the users (n,) int64 with enough raw rows."""
     least = paths.min_interactions[dataset]
     active = counts.filter(pl.col("len") >= least)["user"]
     if active.is_empty():
@@ -37,7 +37,7 @@ def active_users(paths: Paths, dataset: str, counts: pl.DataFrame) -> pl.Series:
             f"{paths.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
             "that no user is left; lower it"
         )
-    return active
+    return active.to_numpy()
 
 
 def main_devices(frame: pl.DataFrame) -> pl.DataFrame:

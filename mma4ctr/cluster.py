@@ -140,9 +140,8 @@ def result_of(future) -> Any:
             "or start fewer on a machine, and give the same command again"
         ) from None
     except (distributed.client.FutureCancelledError, distributed.comm.CommClosedError) as error:
-        raise cli.UserError(
-            f"the cluster was lost ({error!s:.120}); start it and give the same command again"
-        ) from None
+        reason = str(error).partition("\n")[0]
+        raise cli.UserError(f"the cluster was lost ({reason:.120}); start it and give the same command again") from None
     except ImportError as error:
         raise _without_project(str(error)) from None
     except OSError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 
+import numpy as np
 import polars as pl
 
 from mma4ctr import raw_files
@@ -52,15 +53,15 @@ def count(executor: Executor, parts: Sequence[Part], dataset: str, click_thresho
     return _added(users, "user"), _added(items, "item"), pl.concat(totals).sum()
 
 
-def keep_part(part: Part, users: pl.Series, dataset: str, click_threshold: float) -> pl.DataFrame:
-    """Return the interactions of `users` in a part of the log, in file order."""
+def keep_part(part: Part, users: np.ndarray, dataset: str, click_threshold: float) -> pl.DataFrame:
+    """Return the interactions of `users` (n,) int64 in a part of the log, in file order."""
     scan = READERS[dataset].scan_interactions(part, click_threshold)
-    return scan.filter(pl.col("user").is_in(users.implode())).collect(engine="streaming")
+    return scan.filter(pl.col("user").is_in(pl.Series(users).implode())).collect(engine="streaming")
 
 
 def keep(
-    executor: Executor, parts: Sequence[Part], users: pl.Series, dataset: str, click_threshold: float
+    executor: Executor, parts: Sequence[Part], users: np.ndarray, dataset: str, click_threshold: float
 ) -> pl.DataFrame:
-    """Return the interactions of `users`, sorted by user, time and place in the file."""
+    """Return the interactions of `users` (n,) int64, sorted by user, time and place in the file."""
     frame = pl.concat(executor.map(keep_part, parts, users, dataset, click_threshold))
     return frame.sort("user", "time", maintain_order=True)

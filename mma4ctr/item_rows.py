@@ -23,8 +23,14 @@ if TYPE_CHECKING:
 Lines = tuple[np.ndarray, Matrix]  # the item of each line (lines,) int64, and a row for each (lines, columns)
 
 
+def last_places(items: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return every item of `items` (lines,) once, sorted, and the place (items,) of its last line."""
+    known, from_behind = np.unique(items[::-1], return_index=True)
+    return known, len(items) - 1 - from_behind
+
+
 def last_lines(items: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
-    """Decide which lines count.
+    """Decide which lines of parts count.
 
     Parameters
     ----------
@@ -40,15 +46,13 @@ def last_lines(items: Sequence[np.ndarray]) -> tuple[np.ndarray, list[np.ndarray
     places : list of int arrays
         For each part, the places of the items of these lines in `known`.
     """
-    joined = np.concatenate([np.zeros(0, np.int64), *items])
-    known, from_behind = np.unique(joined[::-1], return_index=True)
-    last = len(joined) - 1 - from_behind  # place in `joined` of the line that counts for each known item
+    known, last = last_places(np.concatenate(items))
     order = np.argsort(last)
     ends = np.cumsum([len(part) for part in items])
-    cuts = np.searchsorted(last[order], ends)[:-1] if len(items) else []
-    starts = [0, *ends[:-1]]
-    lines = [part - start for part, start in zip(np.split(last[order], cuts), starts, strict=False)]
-    return known, lines, np.split(order, cuts)[: len(items)]
+    cuts = np.searchsorted(last[order], ends)[:-1]
+    starts = ends - [len(part) for part in items]
+    lines = [part - start for part, start in zip(np.split(last[order], cuts), starts, strict=True)]
+    return known, lines, np.split(order, cuts)
 
 
 def _filled(parts: Iterable[Lines], kept: np.ndarray, columns: int) -> Lines:
@@ -63,12 +67,12 @@ def _filled(parts: Iterable[Lines], kept: np.ndarray, columns: int) -> Lines:
 
 
 def _stacked(parts: Iterable[Lines]) -> Lines:
+    """Put sparse rows under one another; usually there is just one part, which is not copied for it."""
     items, blocks = zip(*parts, strict=True)
-    known, lines, places = last_lines(items)
-    counted = [counted_rows(block, numbers) for block, numbers in zip(blocks, lines, strict=True)]
-    width = max(block.shape[1] for block in counted)
-    order = np.argsort(np.concatenate(places))
-    return known, scipy.sparse.vstack([widened(block, width) for block in counted], format="csr")[order]
+    known, last = last_places(np.concatenate(items))
+    width = max(block.shape[1] for block in blocks)
+    stacked = blocks[0] if len(blocks) == 1 else scipy.sparse.vstack([widened(b, width) for b in blocks], format="csr")
+    return known, counted_rows(stacked, last)
 
 
 def gathered(parts: Iterator[Lines], kept: np.ndarray) -> Lines:
@@ -126,6 +130,11 @@ def widened(block: Matrix, width: int) -> Matrix:
     return scipy.sparse.csr_array((block.data, block.indices, block.indptr), shape=(block.shape[0], width))
 
 
+def projected(block: Matrix, components: reduction.Components) -> np.ndarray:
+    """Return the projection of a block."""
+    return components.transform(block)
+
+
 @dataclasses.dataclass(frozen=True)
 class SpreadRows(reduction.Rows):
     """A matrix whose blocks of rows lie on the workers of a cluster, as futures.
@@ -145,10 +154,11 @@ class SpreadRows(reduction.Rows):
 
     def transformed(self, components: reduction.Components) -> np.ndarray:
         """Return the projection (rows, components) float32; every worker projects its own rows."""
-        projected = np.empty((self.shape[0], components.axes.shape[1]), dtype=np.float32)
-        for places, rows in zip(self.places, self.executor.map(components.transform, self.blocks), strict=True):
-            projected[places] = rows
-        return projected
+        result = np.empty((self.shape[0], components.axes.shape[1]), dtype=np.float32)
+        shared = self.executor.share(reduction.Components, components.mean, components.axes)
+        for places, rows in zip(self.places, self.executor.map(projected, self.blocks, shared), strict=True):
+            result[places] = rows
+        return result
 
     def gathered(self) -> Matrix:
         """Return the matrix itself, for few rows."""
@@ -161,6 +171,7 @@ def spread(executor: DaskExecutor, parts: Sequence[object]) -> tuple[np.ndarray,
     """Do what `gathered` does with parts that are futures, and leave the rows where they are."""
     known, lines, places = last_lines(list(executor.map(items_of, parts)))
     counted = executor.submit(_counted_rows_of, list(zip(parts, lines, strict=True)))
+    del parts  # so that the workers let go of what they have read; Dask remembers how to read it again
     widths, sparse = zip(*executor.map(width_of, counted), strict=True)
     blocks = executor.submit(widened, counted, max(widths))
     return known, SpreadRows(executor, blocks, places, (len(known), max(widths)), all(sparse))

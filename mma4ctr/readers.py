@@ -2,7 +2,8 @@
 
 A reader has the constants ``KEY`` (its key in path.json), ``LABELS``, ``ACTIONS`` (what the statistics count) and
 ``NEEDS_KEPT_ITEMS``, and the functions ``interaction_files``, ``scan_interactions``, ``explain_interactions``,
-``feature_files`` and ``read_modalities``, as in `mma4ctr.tiktok`.
+``feature_files`` and ``read_modalities``, as in `mma4ctr.tiktok`. Steps 1 and 2 call ``scan_interactions`` and what
+``read_modalities`` gives to its executor for parts of files, on a cluster too.
 """
 
 from __future__ import annotations

@@ -197,6 +197,20 @@ def test_the_grid_gives_the_single_process_results(
             assert file.read_bytes() == (two.parent / "saved" / file.parent.name / name).read_bytes()
 
 
+def test_what_ends_is_handed_over_with_its_error(address: str) -> None:
+    """Nine tasks for two workers, without a resource; the file of one of them is missing."""
+    with cluster.connected(address) as executor:
+        files = [*([Path(__file__)] * 8), Path("/nowhere/path.json")]
+        refused = dict(executor.completed(load_path, ["/nowhere/one.json", "/nowhere/two.json"], resources={}))
+        found = list(executor.completed(os.path.getsize, files, resources={}))
+    assert all(f"{file}: cannot be read" in str(error) for file, error in refused.items())
+    assert len(refused) == 2
+    assert [file for file, _ in found].count(files[0]) == 8
+    assert {size for file, size in found if file == files[0]} == {Path(__file__).stat().st_size}
+    ((_, error),) = [(file, error) for file, error in found if file == files[-1]]
+    assert isinstance(error, UserError) and "/nowhere/path.json: No such file or directory on a worker" in str(error)
+
+
 # ---- workers that die
 
 
@@ -316,6 +330,12 @@ def is_read(line: str, items: np.ndarray) -> bool:
     """Tell whether a line is of the interactions, or of the features of a kept item."""
     found = re.search(r'"item_id": ?(\d+)', line)
     return found is None or int(found[1]) in items
+
+
+def test_jobs_are_for_one_machine(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        adjust_hyperparameter.main(["--jobs", "2", "--scheduler", "tcp://127.0.0.1:1"])
+    assert "--scheduler: not allowed with argument --jobs" in capsys.readouterr().err
 
 
 def test_workers_of_the_grid_have_one_thread(tiny: Paths) -> None:
