@@ -66,7 +66,7 @@ class Run:
     negatives: str
     options: Mapping[str, object]
     built_on: Mapping[str, str]
-    laid_over: tuple[str, ...] = ()  # names of further files of options; what they say is part of `options`
+    laid_over: tuple[str, ...] = ()  # further files of options; what they say is part of `options`
 
     @property
     def feature(self) -> str:
@@ -204,7 +204,7 @@ def label_rates_of(run: Run, task: interactions.Task) -> dict[str, str]:
 
 def runs_of(paths: Paths, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:
     """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
-    found, names = [], tuple(Path(file).name for file in args.config)
+    found = []
     for setting in args.setting:
         by_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
         for task in args.dataset if setting == "clean" else reversed(by_dataset.values()):
@@ -213,7 +213,7 @@ def runs_of(paths: Paths, args: argparse.Namespace, kinds: Mapping[str, Kind]) -
             built_on = {step: records.require(paths, step, dataset).id for step in steps}
             found += [
                 Run(paths, task, model, kinds[model], setting, tuple(args.epochs), seed, negatives,
-                    options_of(model, dataset, args.config), built_on, names)
+                    options_of(model, dataset, args.config), built_on, tuple(args.config))
                 for model in args.models for seed in range(args.seeds)
             ]  # fmt: skip
     return found

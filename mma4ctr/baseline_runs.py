@@ -120,7 +120,7 @@ def load(results: Results, task: str) -> Iterable[BaselineRun]:
 def remarks_of(content: dict) -> tuple[str, ...]:
     """Return how a run was run otherwise than by the published options."""
     observed = ("observed negatives",) if content["negatives"] == "observed" else ()
-    return (*observed, *(f"options of {name}" for name in content.get("laid_over", ())))
+    return (*observed, *(f"options of {Path(file).name}" for file in content.get("laid_over", ())))
 
 
 def of_task(results: Results, task: str) -> list[Baseline]:
@@ -140,3 +140,21 @@ def of_task(results: Results, task: str) -> list[Baseline]:
         Baseline(model, setting, remarks, tuple(sorted(found, key=lambda run: (run.metrics["seed"], len(run.history)))))
         for (setting, model, remarks, _), found in sorted(groups.items(), key=place)
     ]
+
+
+def commands(results: Results) -> list[list[str]]:
+    """Return the words after ``python baseline/comp.py`` that give every run again, one command for each task."""
+    groups: dict[tuple, list[BaselineRun]] = {}
+    for run in (run for task in TASKS for run in load(results, task) if run.metrics["task"] == task):
+        content = run.metrics
+        key = (content["protocol"], content["task"], content["negatives"] == "observed")
+        groups.setdefault((*key, tuple(run.config["tested"]), tuple(content.get("laid_over", ()))), []).append(run)
+    found = []
+    for (setting, task, observed, tested, laid_over), group in groups.items():
+        models = dict.fromkeys(run.metrics["baseline"] for run in group)
+        seeds = 1 + max(run.metrics["seed"] for run in group)
+        words = ["--dataset", task, "--setting", setting, "--models", *models, "--epochs", *map(str, tested)]
+        words += ["--seeds", str(seeds)] if seeds > 1 else []
+        words += ["--negatives", "observed"] if observed else []
+        found.append([*words, *(["--config", *laid_over] if laid_over else [])])
+    return found

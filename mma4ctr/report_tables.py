@@ -8,7 +8,17 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from load_path import DEFAULT_FILE, KEYS, Paths
-from mma4ctr import baseline_tables, leak_audit, performance_tables, provenance, published, records, runs, statistics
+from mma4ctr import (
+    baseline_runs,
+    baseline_tables,
+    leak_audit,
+    performance_tables,
+    provenance,
+    published,
+    records,
+    runs,
+    statistics,
+)
 from mma4ctr.experiment_tables import BLANK, TaskTables, evaluation_cell, number_cell
 from mma4ctr.experiments import EXPERIMENTS, VARIANTS
 from mma4ctr.grid import arguments_of
@@ -179,6 +189,7 @@ def commands_of(results: Results) -> tuple[str, ...]:
     return (
         *(f"python {script} {shlex.join(to)}".strip() for script in steps),
         *(shlex.join(["python", "mlp.py", *arguments_of(paths, trajectory.config)]) for trajectory in found),
+        *(shlex.join(["python", "baseline/comp.py", *to, *words]) for words in baseline_runs.commands(results)),
     )
 
 

@@ -18,7 +18,7 @@ pytest.importorskip("recbole", reason="RecBole is not installed; make test insta
 import mlp
 from baseline import adapter, comp, interactions, models
 from load_path import Paths
-from mma4ctr import artifacts, baseline_tables, grid, inputs, metrics, performance_tables, records, runs
+from mma4ctr import artifacts, baseline_runs, baseline_tables, grid, inputs, metrics, performance_tables, records, runs
 from mma4ctr.cli import UserError
 from mma4ctr.experiment_tables import TaskTables, signed
 from mma4ctr.experiments import ADAPTIVE, VARIANTS, Point
@@ -222,6 +222,16 @@ def test_baselines_are_compared_with_mma4ctr_on_the_same_rows(compared: Paths) -
     items = len({item for _, item, _ in test} - known[1])
     counted = (f"{seen:,} of {len(test):,} rows", f"0 users, {items:,} items unseen")
     assert {row[5].details for row in table.rows} == {counted}
+
+
+def test_the_commands_of_the_report_give_the_runs_again(compared: Paths) -> None:
+    """Every command is understood and finds its runs finished; together they are all runs."""
+    results = Results(compared)
+    there = {content["run"] for content in results.metrics if content.get("baseline") in models.MODELS}
+    commands = [words for words in baseline_runs.commands(results) if set(words) & set(models.MODELS)]
+    given = [run for words in commands for run in comp.main(["--paths", str(compared.file), *words])]
+    assert there <= set(given)
+    assert {content["run"] for content in Results(compared).metrics} == {content["run"] for content in results.metrics}
 
 
 def test_observed_negatives_are_what_the_user_did_not_click() -> None:
