@@ -17,6 +17,8 @@ from mma4ctr.report_model import Cell, Table
 from mma4ctr.results import Evaluation, Results, Trajectory
 from mma4ctr.tables import TASKS
 
+# Figure -> how it is shown; others as they are printed.
+PUBLISHED_FORMS = {"auc": ".4f", "logloss": ".4f", "parameters": ",.0f"}
 DIFFERENT, CONTRADICTED = "≠", "‡"
 BLANK = Cell("")
 NOTE = (
@@ -42,7 +44,7 @@ def published_cell(table: str | None, setting: str, epochs: int | None, model: s
         return BLANK
     others = contradicting_values().get(key, ())
     details = tuple(f"table {name}: {float(value):.4f}" for name, value in others)
-    digits = f"{float(printed):.4f}" if figure in ("auc", "logloss") else printed
+    digits = f"{float(printed):{PUBLISHED_FORMS[figure]}}" if figure in PUBLISHED_FORMS else printed
     return Cell(digits, float(printed), details, CONTRADICTED if others else "")
 
 

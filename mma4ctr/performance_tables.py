@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from mma4ctr import baseline_runs, published
 from mma4ctr.baseline_runs import Baseline
 from mma4ctr.comparison import summarise
@@ -21,9 +23,9 @@ BASELINES_NOTE = (
 COMPUTATION_NOTE = (
     "Published on one NVIDIA GeForce RTX 3090; for how many epochs is not printed. Ours: all training epochs, without "
     "reading the input, and one pass over the test rows with AUC and LogLoss, on this machine and data. Machines "
-    "differ, so that every model is also set against MMa4CTR: published seconds against its published seconds; ours, "
-    "an epoch against an epoch of MMa4CTR that baseline/comp.py timed on the same rows, in the same process, on the "
-    "same device. @watched: the published setting, which is another task with other rows."
+    "differ, so that each model is set against MMa4CTR below its seconds: published seconds against published ones; "
+    "ours, an epoch against an epoch of MMa4CTR on the rows of the clean protocol, which baseline/comp.py timed in the "
+    "same process on the same device. @watched: the published setting, which is another task with other rows."
 )
 
 
@@ -83,27 +85,32 @@ def performance(tables: TaskTables, name: str) -> Table:
     return Table(tables.title(experiment), ("model", "epochs", *heads), tuple(rows), note)
 
 
+def with_ratio(cell: Cell, ratio: float | None) -> Cell:
+    """Return seconds with how many times MMa4CTR's they are below them."""
+    return cell if ratio is None else dataclasses.replace(cell, details=(f"{ratio:.2f} × MMa4CTR",))
+
+
 def published_seconds(number: str | None, model: str) -> tuple[Cell, ...]:
-    """Return the published seconds of a model and, for each, how many times MMa4CTR's they are; then its parameters."""
+    """Return the published seconds of training and test of a model, and its parameters."""
     cells = []
     for figure in SECONDS.values():
         here, base = (published_cell(number, "", None, name, figure) for name in (model, published.MODEL))
         known = here.value is not None and base.value is not None
-        cells += [here, number_cell(here.value / base.value, ".2f") if known else BLANK]
+        cells.append(with_ratio(here, here.value / base.value if known else None))
     return (*cells, published_cell(number, "", None, model, "parameters"))
 
 
 def our_seconds(metrics: dict | None, reference: dict | None) -> tuple[Cell, ...]:
-    """Return epochs, seconds, how many times those of the reference they are, and parameters of one of our runs."""
+    """Return epochs, seconds of training and test, and parameters of one of our runs; blanks where there is none."""
     if metrics is None:
-        return (BLANK,) * 6
-    pairs = [(metrics["train_seconds"], metrics["train_seconds"] / metrics["epochs_run"], "epoch_seconds", ".1f"),
-             (metrics["test_seconds"], metrics["test_seconds"], "test_seconds", ".2f")]  # fmt: skip
-    cells = [Cell(str(metrics["epochs_run"]), metrics["epochs_run"])]
-    for seconds, compared, name, form in pairs:
-        relative = number_cell(compared / reference[name], ".2f") if reference else BLANK
-        cells += [number_cell(seconds, form), relative]
-    return (*cells, number_cell(metrics["parameters"], ","))
+        return (BLANK,) * 4
+    epochs, training, test = (metrics[name] for name in ("epochs_run", "train_seconds", "test_seconds"))
+    return (
+        Cell(str(epochs), epochs),
+        with_ratio(number_cell(training, ".1f"), training / epochs / reference["epoch_seconds"] if reference else None),
+        with_ratio(number_cell(test, ".2f"), test / reference["test_seconds"] if reference else None),
+        number_cell(metrics["parameters"], ","),
+    )
 
 
 def own_reference(metrics: dict) -> dict[str, float]:
@@ -127,7 +134,6 @@ def computation(tables: TaskTables) -> Table:
             metrics = one.longest.metrics
             ours = our_seconds(metrics, metrics.get("mma4ctr"))
             rows.append((Cell(one.name, None, one.remarks), *published_seconds(number, model), *ours))
-    times = [f"{name}{what}" for name in SECONDS for what in ("", ", MMa4CTR = 1")]
-    heads = (*(f"{name}, published" for name in (*times, "parameters")),
-             *(f"{name}, {tables.ours}" for name in ("epochs", *times, "parameters")))  # fmt: skip
+    heads = (*(f"{name}, published" for name in (*SECONDS, "parameters")),
+             *(f"{name}, {tables.ours}" for name in ("epochs", *SECONDS, "parameters")))  # fmt: skip
     return Table("Computation" if number is None else number, ("model", *heads), tuple(rows), COMPUTATION_NOTE)
