@@ -215,6 +215,26 @@ def add_negative_histories(datasets: list, items: int, seed: int) -> None:
         dataset.inter_feat.interaction["neg_item_id_list"] = torch.where(history > 0, drawn, 0)
 
 
+def known_numbers(dataset: object, rows: np.ndarray) -> np.ndarray:
+    """Return users and items (known rows, 2) as RecBole numbers them.
+
+    It numbers those of clicks, validation and test rows. What is in no such row is left out: nothing is tested on it.
+
+    Parameters
+    ----------
+    dataset : recbole.data.dataset.Dataset
+    rows : (rows, 2) int array
+        User and item, as the files have them.
+    """
+    columns = []
+    for column, field in zip(rows.T, ("user_id", "item_id"), strict=True):
+        distinct, place = np.unique(column, return_inverse=True)
+        numbers = dataset.field2token_id[field]
+        columns.append(np.array([numbers.get(str(token), 0) for token in distinct.tolist()], dtype=np.int64)[place])
+    numbered = np.column_stack(columns)
+    return numbered[(numbered > 0).all(axis=1)]
+
+
 def prepare(model: str, options: Mapping[str, object], seed: int, shown: np.ndarray | None) -> Baseline:
     """Read the files of a data set and return a model that is ready to be trained on it.
 
@@ -241,10 +261,8 @@ def prepare(model: str, options: Mapping[str, object], seed: int, shown: np.ndar
         datasets = [loader._dataset for loader in (training, validation, test)]
         if config["model"] == "DIEN" and options["benchmark_filename"] is not None:
             add_negative_histories(datasets, dataset.item_num, seed)
-        if shown is not None and len(shown):
-            numbered = [dataset.token2id(field, shown[:, column].astype(str)) for column, field in
-                        enumerate(("user_id", "item_id"))]  # fmt: skip
-            training._sampler = ObservedNegatives(np.column_stack(numbered), dataset.item_num, seed)
+        if shown is not None:
+            training._sampler = ObservedNegatives(known_numbers(dataset, shown), dataset.item_num, seed)
         training.batch_sampler.batch_size = without_small_rest(training.sample_size, training.step)
         library.init_seed(seed, reproducibility=True)
         network = network_class(config, datasets[0]).to(config["device"])

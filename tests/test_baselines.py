@@ -243,6 +243,25 @@ def test_observed_negatives_are_what_the_user_did_not_click() -> None:
     assert set(drawn[:, :, 2].ravel()) <= set(range(1, 9)) and len(set(drawn[:, :, 2].ravel())) > 3
 
 
+@pytest.mark.parametrize("model", [name for name, kind in models.MODELS.items() if kind.negatives])
+def test_pairwise_models_are_given_observed_negatives_if_asked(
+    model: str, paths: Paths, few: interactions.Task, options: Path
+) -> None:
+    run = dataclasses.replace(run_of(paths, model, options), built_on={"rows": "few"}, negatives="observed")
+    made = comp.prepare_clean(run, few)
+    rows = few.part("training").tolist()
+    tested = {item for part in ("validation", "test") for _, item, _ in few.part(part).tolist()}
+    known = tested | {item for _, item, click in rows if click}
+    shown = {(user, item) for user, item, click in rows if not click and item in known}
+    assert len(shown) < len({(user, item) for user, item, click in rows if not click})
+    read = made.training._dataset
+    for batch in made.training:
+        pairs = (read.id2token(field, batch[name].numpy()).astype(int)
+                 for field, name in (("user_id", "user_id"), ("item_id", "neg_item_id")))  # fmt: skip
+        assert set(zip(*pairs, strict=True)) <= shown
+    assert np.isfinite(made.train_epoch(0))
+
+
 @given(rows=st.integers(2, 3_000), batch_size=st.integers(4, 512))
 def test_no_last_batch_is_much_smaller_than_the_others(rows: int, batch_size: int) -> None:
     least = max(2, min(adapter.LEAST_ROWS, batch_size // 4))
