@@ -16,7 +16,7 @@ import scipy.linalg
 import scipy.sparse
 import scipy.sparse.linalg
 
-CHUNK = 65_536  # rows that are widened to float64 at a time
+CHUNK = 8_192  # rows that are widened to float64 at a time: few enough to stay in the cache
 DENSE_LIMIT = 2_000  # the widest covariance that is written out; wider ones are only multiplied by vectors
 Matrix = np.ndarray | scipy.sparse.csr_array
 MOST_NARROW = 10 * np.finfo(np.float64).eps  # a range below this is no range (as scikit-learn has it)
