@@ -75,7 +75,7 @@ def write_task(paths: Paths, task: str, frame: pl.DataFrame, users: np.ndarray, 
 def write(paths: Paths, dataset: str, executor: cluster.Executor) -> tuple[list[Path], dict]:
     """Build every artefact of one data set; return the files and the counts."""
     raw = READERS[dataset].interaction_files(paths.raw_folder(dataset))
-    parts, reading = executor.parts(raw), (dataset, paths.click_threshold)
+    parts, reading = executor.parts(raw, streamed=True), (dataset, paths.click_threshold)
     user_counts, item_counts, totals = interactions.count(executor, parts, *reading)
     if totals["rows"][0] == 0:
         raise cli.UserError(f"{raw[0]}: has no rows after its header; download it again")

@@ -1,8 +1,8 @@
 """Where a step's work is done: in this process, or on the workers of a Dask cluster.
 
 A step asks for the same things of both: the parts of its files, a function of each part, and the rows of items that
-lie in many parts. Here a part is a whole file, since Polars streams and uses every core by itself; on a cluster it
-is a range of a file. Dask is imported only where an address of a scheduler is given.
+lie in many parts. Here a part is a whole file where Polars streams through it, and uses every core by itself; on a
+cluster it is a range of a file. Dask is imported only where an address of a scheduler is given.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from mma4ctr import cli, item_rows
 from mma4ctr.raw_files import Part, parts_of
 
 PART_BYTES = 256 * 2**20  # of a file for one task: seconds of work, and little memory on a worker
+RANGE_BYTES = 64 * 2**20  # of a file at a time in this process, where what is read is kept until it is cut down
 CONNECT_SECONDS = 20  # for the scheduler to answer, and for a first worker to be there
 LARGE_GRAPH = "2 GiB"  # what many tasks share is sent once on purpose: Dask need not warn of its size
 
@@ -29,9 +30,9 @@ LARGE_GRAPH = "2 GiB"  # what many tasks share is sent once on purpose: Dask nee
 class LocalExecutor:
     """Do the work in this process, one part after another."""
 
-    def parts(self, files: Sequence[Path]) -> list[Part]:
-        """Return what a function is applied to: whole files."""
-        return [Part(file) for file in files]
+    def parts(self, files: Sequence[Path], *, streamed: bool = False) -> list[Part]:
+        """Return what a function is applied to: whole files where it streams through them, or else small ranges."""
+        return [part for file in files for part in ([Part(file)] if streamed else parts_of(file, RANGE_BYTES))]
 
     def map(self, function: Callable, things: Sequence, *shared: Any) -> Iterator:
         """Yield ``function(thing, *shared)`` of each thing in order, under a progress bar."""
@@ -57,7 +58,7 @@ class DaskExecutor:
     def __init__(self, client, part_bytes: int) -> None:
         self.client, self.part_bytes = client, part_bytes
 
-    def parts(self, files: Sequence[Path]) -> list[Part]:
+    def parts(self, files: Sequence[Path], *, streamed: bool = False) -> list[Part]:
         """Return what a function is applied to: ranges of the files, cut at line ends."""
         return [part for file in files for part in parts_of(file.resolve(), self.part_bytes)]
 

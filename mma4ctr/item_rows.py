@@ -63,7 +63,15 @@ def _filled(parts: Iterable[Lines], kept: np.ndarray, columns: int) -> Lines:
         places = np.searchsorted(kept, items)
         matrix[places] = block
         present[places] = True
-    return (kept, matrix) if present.all() else (kept[present], matrix[present])
+    return kept[present], _moved_together(matrix, np.flatnonzero(present))
+
+
+def _moved_together(matrix: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Return the `rows` (n,) of a matrix, in ascending order, in its own memory: a copy would take as much again."""
+    for start in range(0, len(rows), reduction.CHUNK):
+        part = rows[start : start + reduction.CHUNK]
+        matrix[start : start + len(part)] = matrix[part]
+    return matrix[: len(rows)]
 
 
 def _stacked(parts: Iterable[Lines]) -> Lines:
