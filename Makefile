@@ -47,7 +47,7 @@ checks: .venv/demo.installed
 	$(BIN)/python benchmarks/killed_grid.py
 
 .venv/demo.installed: requirements.txt
-.venv/test.installed: requirements-test.txt requirements.txt
+.venv/test.installed: requirements-test.txt requirements-cluster.txt requirements.txt
 
 # RecBole's own requirements ask for releases that do not exist for current Pythons: see baseline/requirements.txt.
 .venv/recbole.installed: baseline/requirements.txt requirements.txt
