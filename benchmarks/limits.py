@@ -44,7 +44,7 @@ def kept_lines(paths_file: str, dataset: str) -> None:
     kept = artifacts.load(paths, "items", dataset=dataset)
     files = READERS[dataset].feature_files(paths.raw_folder(dataset))
     for file in dict.fromkeys(file for parts in files.values() for file in parts):
-        lines = raw_files.scan_lines(file).filter(pl.col("line").is_not_null())
+        lines = raw_files.scan_lines(raw_files.Part(file)).filter(pl.col("line").is_not_null())
         item = pl.col("line").str.extract(raw_files.ITEM_ID).cast(pl.Int64)
         found = lines.filter(item.is_in(pl.Series(kept).implode())).collect(engine="streaming")
         print(file.name, len(found))
