@@ -20,7 +20,7 @@ import polars as pl
 sys.path.insert(0, str(measure.ROOT))
 
 from load_path import load_path
-from mma4ctr import artifacts, raw_files
+from mma4ctr import artifacts, cluster, raw_files, tiktok
 from mma4ctr.readers import READERS
 
 
@@ -50,6 +50,18 @@ def kept_lines(paths_file: str, dataset: str) -> None:
         print(file.name, len(found))
 
 
+def decoded_lines(paths_file: str, dataset: str) -> None:
+    """Pull out the kept lines of the files of vectors and have Polars decode their numbers: no check, no matrix."""
+    paths = load_path(paths_file)
+    kept = artifacts.load(paths, "items", dataset=dataset)
+    files = tiktok.feature_files(paths.raw_folder(dataset))
+    for modality, (_, key, _) in tiktok.VECTORS.items():
+        vector = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)}))
+        for part in (part for file in files[modality] for part in raw_files.parts_of(file, cluster.PART_BYTES)):
+            lines = raw_files.scan_kept_objects(part, kept).select("item", vector=vector)
+            print(part.name, len(lines.collect(engine="streaming")))
+
+
 def write_again(paths_file: str, dataset: str) -> None:
     """Print the seconds that it takes to write the files of matrix/ again, and until they are on the disk."""
     paths = load_path(paths_file)
@@ -63,7 +75,7 @@ def write_again(paths_file: str, dataset: str) -> None:
         print(json.dumps({"written": written, "on the disk": time.perf_counter() - started}))
 
 
-LIMITS = {found.__name__: found for found in (count_then_filter, kept_lines, write_again)}
+LIMITS = {found.__name__: found for found in (count_then_filter, kept_lines, decoded_lines, write_again)}
 
 
 def main() -> None:

@@ -62,7 +62,7 @@ def growth(runs: dict[str, dict]) -> list[dict[str, object]]:
     """Return for each step its seconds and megabytes at each scale, and the powers by which they grow."""
     found = []
     for step in GROWING:
-        at = [(run, line) for run in runs.values() for line in run["lines"] if line["what"].startswith(step)]
+        at = [(run, next(line for line in run["lines"] if line["what"].startswith(step))) for run in runs.values()]
         points = {name: [(run["sizes"]["rows"], line[name]) for run, line in at] for name in ("seconds", "megabytes")}
         slopes = {name: [exponent(*pair) for pair in itertools.pairwise(row)] for name, row in points.items()}
         found.append({"step": step, "lines": [line for _, line in at], "slopes": slopes})

@@ -21,8 +21,7 @@ import numpy as np
 from mma4ctr import cli, item_rows
 from mma4ctr.raw_files import Part, parts_of
 
-PART_BYTES = 256 * 2**20  # of a file for one task: seconds of work, and little memory on a worker
-RANGE_BYTES = 64 * 2**20  # of a file at a time in this process, where what is read is kept until it is cut down
+PART_BYTES = 256 * 2**20  # of a file at a time: seconds of work, and little memory
 CONNECT_SECONDS = 20  # for the scheduler to answer, and for a first worker to be there
 LARGE_GRAPH = "2 GiB"  # what many tasks share is sent once on purpose: Dask need not warn of its size
 
@@ -32,7 +31,7 @@ class LocalExecutor:
 
     def parts(self, files: Sequence[Path], *, streamed: bool = False) -> list[Part]:
         """Return what a function is applied to: whole files where it streams through them, or else small ranges."""
-        return [part for file in files for part in ([Part(file)] if streamed else parts_of(file, RANGE_BYTES))]
+        return [part for file in files for part in ([Part(file)] if streamed else parts_of(file, PART_BYTES))]
 
     def map(self, function: Callable, things: Sequence, *shared: Any) -> Iterator:
         """Yield ``function(thing, *shared)`` of each thing in order, under a progress bar."""

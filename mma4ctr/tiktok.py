@@ -129,8 +129,8 @@ def read_vectors(part: Part, kept: np.ndarray, key: str) -> tuple[np.ndarray, np
     (frame,) = raw_files.collect([kept_lines.select("item", vector=decoded, numbers=numbers)], explain, part.file)
     vectors = frame["vector"]
     valid = frame["item"].null_count() == 0 and vectors.null_count() == 0 and frame["numbers"].all()
-    largest = vectors.explode(empty_as_null=False).abs().max() or 0.0
-    if not valid or largest > LARGEST or (vectors.list.len().max() or 0) > VECTOR_LENGTH:
+    largest = frame.select(pl.max_horizontal(pl.col("vector").list.max().max(), -pl.col("vector").list.min().min()))
+    if not valid or (largest.item() or 0.0) > LARGEST or (vectors.list.len().max() or 0) > VECTOR_LENGTH:
         explain()
         raise UserError(f'{part.file}: a line is not of the form {{"item_id": 7, "{key}": [0.5]}}; mend the line')
     frame = frame.unique("item", keep="last", maintain_order=True)
