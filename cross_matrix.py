@@ -33,7 +33,7 @@ def load_fusable(paths: Paths, dataset: str, modalities: Sequence[str]) -> tuple
         modality: artifacts.load(paths, "modality_items", dataset=dataset, modality=modality)
         for modality in modalities
     }  # fmt: skip
-    fused = functools.reduce(np.intersect1d, ids.values())
+    fused = functools.reduce(functools.partial(np.intersect1d, assume_unique=True), ids.values())
     tables = {}
     for modality in modalities:
         matrix = artifacts.load(paths, "modality", dataset=dataset, modality=modality)

@@ -24,7 +24,7 @@ SCRIPT = Path(__file__).name
 
 def histogram(counts: pl.Series) -> np.ndarray:
     """Return (distinct counts, 2) int64: each count and how many users or items have it, sorted."""
-    return np.column_stack(np.unique(counts.to_numpy(), return_counts=True)).astype(np.int64)
+    return counts.alias("rows").value_counts().sort("rows").cast(pl.Int64).to_numpy(order="c")
 
 
 def active_users(paths: Paths, dataset: str, counts: pl.DataFrame) -> np.ndarray:
@@ -81,7 +81,7 @@ def write(paths: Paths, dataset: str, executor: cluster.Executor) -> tuple[list[
         raise cli.UserError(f"{raw[0]}: has no rows after its header; download it again")
     frame = interactions.keep(executor, parts, active_users(paths, dataset, user_counts), *reading)
     device = main_devices(frame)
-    users, items = device["user"].to_numpy(), np.unique(frame["item"].to_numpy())
+    users, items = device["user"].to_numpy(), frame["item"].unique().sort().to_numpy()
     by_id = frame.with_columns(
         user=pl.Series(np.searchsorted(users, frame["user"].to_numpy())),
         item=pl.Series(np.searchsorted(items, frame["item"].to_numpy())),
