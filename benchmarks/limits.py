@@ -24,17 +24,19 @@ from mma4ctr import artifacts, cluster, raw_files, tiktok
 from mma4ctr.readers import READERS
 
 
-def count_then_filter(paths_file: str, dataset: str) -> None:
-    """Count the rows of each user and keep those of users with enough: polars by itself, on the columns of step 1."""
+def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
+    """Count the rows of each user and keep those of users with enough: polars by itself, on the columns of step 1.
+
+    Other columns to count by may be given besides.
+    """
     paths, reader = load_path(paths_file), READERS[dataset]
     (file,) = reader.interaction_files(paths.raw_folder(dataset))
-    if dataset == "tiktok":
-        scan, user = pl.scan_csv(file, separator="\t", has_header=False, new_columns=list(reader.COLUMNS)), "uid"
-    else:
-        scan, user = pl.scan_csv(file), "userid"
-    scan = scan.select(reader.WANTED)
+    scan = pl.scan_csv(file, separator="\t", has_header=False, new_columns=list(reader.COLUMNS)).select(reader.WANTED)
+    user, least = reader.WANTED[0], paths.min_interactions[dataset]
+    for column in also:
+        print(len(scan.group_by(column).len().collect(engine="streaming")))
     counts = scan.group_by(user).len().collect(engine="streaming")
-    kept = counts.filter(pl.col("len") >= paths.min_interactions[dataset])[user]
+    kept = counts.filter(pl.col("len") >= least)[user]
     print(len(scan.filter(pl.col(user).is_in(kept.implode())).collect(engine="streaming")))
 
 

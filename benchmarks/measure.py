@@ -43,3 +43,9 @@ def keep(name: str, content: object) -> None:
     """Write what was measured as ``benchmarks/results/<name>.json``, from which RESULTS.md is made."""
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_text(json.dumps(content, indent=1) + "\n")
+
+
+def kept(name: str) -> dict | None:
+    """Return what a benchmark kept, None where it has not run."""
+    file = RESULTS / f"{name}.json"
+    return json.loads(file.read_text()) if file.exists() else None

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import itertools
-import json
 import math
 import os
 import platform
@@ -18,14 +17,8 @@ import measure
 
 SCALES = ("hundredth", "tenth", "full")
 LIBRARIES = ("numpy", "scipy", "polars", "torch", "scikit-learn")
-GROWING = ("preprocess_inter", "preprocess_multimodal", "get_user_embedding, both protocols",
-           "cross_matrix and gen_matrix", "epoch", "test of 860,000 rows")  # fmt: skip
-
-
-def kept(name: str) -> dict | None:
-    """Return what a benchmark kept, None where it has not run."""
-    file = measure.RESULTS / f"{name}.json"
-    return json.loads(file.read_text()) if file.exists() else None
+GROWING = {"inter": "preprocess_inter", "multimodal": "preprocess_multimodal", "embedding": "get_user_embedding",
+           "matrices": "cross_matrix and gen_matrix", "training": "an epoch of training"}  # fmt: skip
 
 
 def processor() -> str:
@@ -61,8 +54,8 @@ def exponent(small: tuple[float, float], large: tuple[float, float]) -> str:
 def growth(runs: dict[str, dict]) -> list[dict[str, object]]:
     """Return for each step its seconds and megabytes at each scale, and the powers by which they grow."""
     found = []
-    for step in GROWING:
-        at = [(run, next(line for line in run["lines"] if line["what"].startswith(step))) for run in runs.values()]
+    for part, step in GROWING.items():
+        at = [(run, run["lines"][part][0]) for run in runs.values()]
         points = {name: [(run["sizes"]["rows"], line[name]) for run, line in at] for name in ("seconds", "megabytes")}
         slopes = {name: [exponent(*pair) for pair in itertools.pairwise(row)] for name, row in points.items()}
         found.append({"step": step, "lines": [line for _, line in at], "slopes": slopes})
@@ -72,7 +65,7 @@ def growth(runs: dict[str, dict]) -> list[dict[str, object]]:
 def main() -> None:
     """Write RESULTS.md."""
     runs = {
-        dataset: {scale: run for scale in SCALES if (run := kept(f"{dataset}_{scale}"))}
+        dataset: {scale: run for scale in SCALES if (run := measure.kept(f"{dataset}_{scale}"))}
         for dataset in ("wechat", "tiktok")
     }
     folder = Path(__file__).parent
@@ -82,7 +75,7 @@ def main() -> None:
     )  # fmt: skip
     text = environment.get_template("results.md.jinja").render(
         machine=machine(), runs=runs, growth={name: growth(found) for name, found in runs.items()}, verdict=verdict,
-        row_by_row=kept("row_by_row"), cpu=kept("engines_cpu"), cuda=kept("engines_cuda"), cluster=kept("cluster"),
+        row_by_row=measure.kept("row_by_row"), cpu=measure.kept("engines_cpu"), cuda=measure.kept("engines_cuda"),
     )  # fmt: skip
     (folder / "RESULTS.md").write_text(text)
     print(folder / "RESULTS.md")
