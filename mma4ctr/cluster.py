@@ -143,7 +143,7 @@ def result_of(future) -> Any:
         reason = str(error).partition("\n")[0]
         raise cli.UserError(f"the cluster was lost ({reason:.120}); start it and give the same command again") from None
     except ImportError as error:
-        raise _without_project(str(error)) from None
+        raise _without_project("worker", str(error)) from None
     except OSError as error:
         raise cli.UserError(
             f"{error.filename}: {error.strerror} on a worker; let every worker see the folders of path.json under "
@@ -151,10 +151,10 @@ def result_of(future) -> Any:
         ) from None
 
 
-def _without_project(reason: str) -> cli.UserError:
+def _without_project(who: str, reason: str) -> cli.UserError:
     return cli.UserError(
-        f"a worker cannot import the project ({reason:.120}); start workers where its requirements are installed, "
-        "with its folder on PYTHONPATH: PYTHONPATH=. dask worker ADDRESS"
+        f"a {who} cannot import the project ({reason:.120}); start it where the requirements are installed, with the "
+        f"project's folder on PYTHONPATH: PYTHONPATH=. dask {who} ..."
     )
 
 
@@ -173,24 +173,32 @@ def _connect(address: str):
     except (OSError, ValueError, ImportError) as error:
         reason = str(error).partition("\n")[0]
         raise cli.UserError(
-            f"--scheduler {address}: no Dask scheduler answers ({reason:.120}); start one with dask scheduler and give "
-            "the address that it prints"
+            f"--scheduler {address}: no Dask scheduler answers ({reason:.120}); start one with PYTHONPATH=. "
+            "dask scheduler and give the address that it prints"
         ) from None
     return client
 
 
 def _check_workers(client, address: str) -> None:
-    """Raise `UserError` unless there is a worker and every one can import the project."""
+    """Raise `UserError` unless there is a worker, and the scheduler and every worker can import the project.
+
+    The scheduler reads the tasks before it hands them out, functions included.
+    """
     try:
         client.wait_for_workers(1, timeout=CONNECT_SECONDS)
     except TimeoutError:
         raise cli.UserError(
             f"--scheduler {address}: has no workers; start some with PYTHONPATH=. dask worker {address}"
         ) from None
+    _check_import("scheduler", client.run_on_scheduler)
+    _check_import("worker", client.run)
+
+
+def _check_import(who: str, run: Callable) -> None:
     try:
-        client.run(importlib.import_module, "mma4ctr.cluster")
+        run(importlib.import_module, "mma4ctr.cluster")
     except ImportError as error:
-        raise _without_project(str(error)) from None
+        raise _without_project(who, str(error)) from None
 
 
 @contextlib.contextmanager
@@ -207,7 +215,7 @@ def connected(address: str | None, part_bytes: int | None = None) -> Iterator[Ex
     Raises
     ------
     UserError
-        If Dask is not installed, nothing answers, there are no workers, or they cannot import the project.
+        If Dask is not installed, nothing answers, there are no workers, or it or they cannot import the project.
     """
     if address is None:
         yield LocalExecutor()

@@ -304,6 +304,19 @@ def test_workers_that_cannot_help(
     assert "cannot import the project" in line and "PYTHONPATH=." in line
 
 
+def test_a_scheduler_that_cannot_help(
+    tmp_path: Path, tiny_raw: Path, address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without the project on its path could not read the tasks."""
+
+    def without_project(self, function, *arguments: object) -> None:
+        raise ModuleNotFoundError("No module named 'mma4ctr'")
+
+    monkeypatch.setattr(distributed.Client, "run_on_scheduler", without_project)
+    line = error_of(capsys, preprocess_inter.main, "--paths", paths_file(tmp_path, tiny_raw), "--scheduler", address)
+    assert "a scheduler cannot import the project" in line and "PYTHONPATH=. dask scheduler" in line
+
+
 def test_an_error_on_a_worker_names_file_and_line(
     tmp_path: Path, tiny_raw: Path, address: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
