@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, fusion, matrices, records
+from mma4ctr import artifacts, cli, fusion, matrices, records, rows
 from mma4ctr.tables import DATASETS, FEATURES, PROTOCOLS
 
 SCRIPT = Path(__file__).name
@@ -33,7 +33,7 @@ def load_fusable(paths: Paths, dataset: str, modalities: Sequence[str]) -> tuple
         modality: artifacts.load(paths, "modality_items", dataset=dataset, modality=modality)
         for modality in modalities
     }  # fmt: skip
-    fused = functools.reduce(functools.partial(np.intersect1d, assume_unique=True), ids.values())
+    fused = functools.reduce(lambda common, own: common[rows.places_in(own, common) >= 0], ids.values())
     tables = {}
     for modality in modalities:
         matrix = artifacts.load(paths, "modality", dataset=dataset, modality=modality)

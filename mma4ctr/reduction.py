@@ -237,7 +237,8 @@ def min_max(matrix: np.ndarray) -> np.ndarray:
 
 def pad_columns(matrix: np.ndarray, length: int) -> np.ndarray:
     """Return `matrix` (rows, columns) with zero columns added at the end until there are `length` of them."""
-    return np.pad(matrix, ((0, 0), (0, max(0, length - matrix.shape[1]))))
+    missing = length - matrix.shape[1]
+    return np.pad(matrix, ((0, 0), (0, missing))) if missing > 0 else matrix
 
 
 def average_pooling(matrix: np.ndarray, length: int) -> np.ndarray:
