@@ -17,11 +17,17 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import mlp
-from load_path import Paths, load_path
-from mma4ctr import cli, cluster, grid, runs
-from mma4ctr.experiments import EXPERIMENTS, Variant, points
-from mma4ctr.results import Results
-from mma4ctr.tables import PROTOCOLS, TASKS, USER_REDUCTIONS
+from load_path import load_path
+from mma4ctr import cli
+from mma4ctr import executor as cluster
+from mma4ctr.catalogue import USER_REDUCTIONS
+from mma4ctr.data.registry import TASKS
+from mma4ctr.grid import pool as grid
+from mma4ctr.grid.experiments import EXPERIMENTS, Variant, points
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.find import Results
+from mma4ctr.settings import Settings
 
 
 def parser() -> argparse.ArgumentParser:
@@ -54,9 +60,9 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def list_runs(paths: Paths, jobs: Sequence[grid.Job], missing: Sequence[grid.Job], processes: int) -> None:
+def list_runs(settings: Settings, jobs: Sequence[grid.Job], missing: Sequence[grid.Job], processes: int) -> None:
     """Print what would be run, and about how long that takes on this machine."""
-    seconds = {job: grid.estimate(paths, job) for job in missing}
+    seconds = {job: grid.estimate(settings, job) for job in missing}
     for job in jobs:
         print(f"{job}: {'about ' + duration(seconds[job]) if job in seconds else 'finished'}")
     epochs, left = sum(job.last.epochs for job in missing), duration(sum(seconds.values()) / processes)
@@ -71,18 +77,18 @@ def progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True)
 
 
-def run(paths: Paths, missing: Sequence[grid.Job], ends: Iterator[tuple[grid.Job, str | cli.UserError]]) -> int:
+def run(settings: Settings, missing: Sequence[grid.Job], ends: Iterator[tuple[grid.Job, str | cli.UserError]]) -> int:
     """Go through what is missing as it `ends`, print a line for each run, and return how many could not be run."""
     failed = 0
     with progress() as bar:
-        expected = {job: grid.estimate(paths, job) for job in missing}
+        expected = {job: grid.estimate(settings, job) for job in missing}
         whole = bar.add_task(f"0/{len(missing)} runs", total=sum(expected.values()))
         for number, (job, result) in enumerate(ends, start=1):
             if isinstance(result, cli.UserError):
                 failed += 1
                 line = f"not run: {result}"
             else:
-                found = runs.read_metrics(paths, result)
+                found = runs.read_metrics(settings, result)
                 line = f"AUC={found['auc']:.4f} in {duration(found['train_seconds'])}, run={result}"
             print(f"{number}/{len(missing)} {job}: {line}", flush=True)
             bar.update(whole, advance=expected[job], description=f"{number}/{len(missing)} runs")
@@ -93,21 +99,21 @@ def run(paths: Paths, missing: Sequence[grid.Job], ends: Iterator[tuple[grid.Job
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 7."""
     args = parser().parse_args(argv)
-    paths = load_path(args.paths)
+    settings = load_path(args.paths)
     variants = [Variant(protocol, reduction) for protocol in args.protocol for reduction in args.reduction]
-    jobs = grid.jobs_of(paths, points(args.dataset, variants, args.experiment, args.seeds, args.longest))
+    jobs = grid.jobs_of(settings, points(args.dataset, variants, args.experiment, args.seeds, args.longest))
     if args.dry_run:
-        list_runs(paths, jobs, grid.unfinished(Results(paths), jobs), args.jobs)
+        list_runs(settings, jobs, grid.unfinished(Results(settings), jobs), args.jobs)
         return
     with cluster.connected(args.scheduler) as executor:
-        grid.prepare(paths, jobs)
-        missing = grid.unfinished(Results(paths), jobs)
+        grid.prepare(settings, jobs)
+        missing = grid.unfinished(Results(settings), jobs)
         finished = len(jobs) - len(missing)
         print(f"adjust_hyperparameter.py: {len(jobs)} runs, {finished} of them finished before", flush=True)
         on_cluster = args.scheduler is not None
         ends = grid.run_on_cluster(missing, executor) if on_cluster else grid.run_all(missing, args.jobs)
-        failed = run(paths, missing, ends)
-    results = runs.rebuild_results(paths)
+        failed = run(settings, missing, ends)
+    results = runs.rebuild_results(settings)
     print(f"{len(missing) - failed} run, {failed} could not be run; one line for each run in {results}")
     if failed:
         raise cli.UserError(f"{failed} of {len(missing)} runs could not be run, for the reasons above; mend them and "

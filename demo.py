@@ -26,9 +26,13 @@ import preprocess_multimodal
 import sample_data
 import statis_and_draw
 import viewer
-from load_path import Paths, load_path
-from mma4ctr import cli, runs
-from mma4ctr.tables import MODAL_SELECT, PROTOCOLS, TASKS
+from load_path import load_path
+from mma4ctr import cli
+from mma4ctr.catalogue import MODAL_SELECT
+from mma4ctr.data.registry import TASKS
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.runs import folder as runs
+from mma4ctr.settings import Settings
 
 # The sample has fewer rows than the real logs, so that the batches are smaller, too.
 TRAINING = ("--epochs", "10", "--batch_size", "1024")
@@ -92,9 +96,9 @@ def write_report(to: Sequence[str]) -> None:
     call(viewer.main, *to, "--protocol", "published", "--reduction", "average_pooling")
 
 
-def with_label_rates(paths: Paths, done: Iterable[str]) -> list[dict]:
+def with_label_rates(settings: Settings, done: Iterable[str]) -> list[dict]:
     """Return the metrics of the runs, those of one task and protocol followed by the label-rate predictors."""
-    found = [runs.read_metrics(paths, run) for run in done]
+    found = [runs.read_metrics(settings, run) for run in done]
     groups: dict[tuple[str, str], list[dict]] = {}
     for run in found:
         groups.setdefault((run["task"], run["protocol"]), []).append(run)
@@ -102,7 +106,7 @@ def with_label_rates(paths: Paths, done: Iterable[str]) -> list[dict]:
     for group in groups.values():
         # The predictors of the last run: vat_concat's or another fused feature's, which all share their rows.
         fused = [run for run in group if run["feature"].endswith(("_concat", "_cross"))]
-        listed += group + [runs.read_metrics(paths, run) for run in fused[-1]["label_rates"].values()]
+        listed += group + [runs.read_metrics(settings, run) for run in fused[-1]["label_rates"].values()]
     return listed
 
 

@@ -19,13 +19,20 @@ import numpy as np
 import torch
 
 from load_path import load_path
-from mma4ctr import artifacts, cli, data_parallel, inputs, memory, metrics, model, runs
-from mma4ctr.cuda_graph import CudaGraph
-from mma4ctr.engine import Engine, hidden_of, probabilities_of
-from mma4ctr.runs import Run
+from mma4ctr import cli, inputs, memory
+from mma4ctr.catalogue import FEATURES, MODAL_SELECT, features_of, hidden_widths
+from mma4ctr.data.registry import TASKS
+from mma4ctr.evaluation import metrics
+from mma4ctr.models import mma4ctr as model
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.folder import Run
 from mma4ctr.schedule import Schedule
-from mma4ctr.tables import FEATURES, MODAL_SELECT, PROTOCOLS, TASKS, features_of, hidden_widths
-from mma4ctr.training import Trainer
+from mma4ctr.store import artifacts
+from mma4ctr.training import data_parallel
+from mma4ctr.training.cuda_graph import CudaGraph
+from mma4ctr.training.engine import Engine, hidden_of, probabilities_of
+from mma4ctr.training.trainer import Trainer
 
 MOST = 2**31 - 1  # no option means anything beyond it
 
@@ -100,12 +107,12 @@ def engine_of(device: torch.device) -> Engine:
 
 def keep_evaluations(run: Run, test: inputs.Batches, test_rows: np.ndarray):
     """Return what to do after an epoch: test it if ``--eval_every`` asks, and keep figures and predictions."""
-    folder = runs.folder_of(run.paths, run.id)
+    folder = runs.folder_of(run.settings, run.id)
 
     def after_epoch(mlp: model.MLP, entry: dict[str, float]) -> None:
         if run.eval_every and entry["epoch"] % run.eval_every == 0:
             predicted = probabilities_of(mlp, test)
-            figures = runs.save_predictions(folder, predicted, test_rows, run.paths.seed, f"_{entry['epoch']}")
+            figures = runs.save_predictions(folder, predicted, test_rows, run.settings.seed, f"_{entry['epoch']}")
             entry |= {f"test_{name}": value for name, value in figures.items()}
 
     return after_epoch
@@ -113,7 +120,7 @@ def keep_evaluations(run: Run, test: inputs.Batches, test_rows: np.ndarray):
 
 def test_model(run: Run, mlp: model.MLP, test: inputs.Batches, test_rows: np.ndarray) -> dict[str, object]:
     """Score the test rows, keep predictions, hidden layer and weights, and return the figures."""
-    folder = runs.folder_of(run.paths, run.id)
+    folder = runs.folder_of(run.settings, run.id)
     started = time.perf_counter()
     predicted = probabilities_of(mlp, test)
     tested = {"auc": metrics.auc(test_rows[:, 2], predicted), "logloss": metrics.logloss(test_rows[:, 2], predicted)}
@@ -121,17 +128,17 @@ def test_model(run: Run, mlp: model.MLP, test: inputs.Batches, test_rows: np.nda
     runs.save_array(folder, "hidden", hidden_of(mlp, test))
     with artifacts.replacing(folder / "weights.pt") as temporary:
         torch.save(mlp.state_dict(), temporary)
-    figures = runs.save_predictions(folder, predicted, test_rows, run.paths.seed)
+    figures = runs.save_predictions(folder, predicted, test_rows, run.settings.seed)
     return {**figures, **tested, "test_seconds": seconds}
 
 
 def train_and_test(run: Run, engine: Engine) -> None:
     """Train, test and leave the run's folder; its metrics, written last, mark it as finished."""
-    paths, folder = run.paths, runs.folder_of(run.paths, run.id)
-    factors = inputs.load_factors(paths, run.task, run.feature, run.protocol)
+    settings, folder = run.settings, runs.folder_of(run.settings, run.id)
+    factors = inputs.load_factors(settings, run.task, run.feature, run.protocol)
     hidden_widths(factors.in_features)  # refuse a width without a row in the table before anything is written
     parts = inputs.batches_of_parts(factors, run.protocol, run.device)
-    trainer = Trainer(factors.in_features, parts, run.schedule, runs.checkpoint_of(paths, run.id), engine)
+    trainer = Trainer(factors.in_features, parts, run.schedule, runs.checkpoint_of(settings, run.id), engine)
     if not engine.is_first:
         trainer.run()  # the first process tests and writes
         return
@@ -143,8 +150,8 @@ def train_and_test(run: Run, engine: Engine) -> None:
     tested = test_model(run, mlp, parts["test"], test_rows)
     progress = trainer.progress
     artifacts.write_json(folder / "history.json", progress.history)
-    rates = runs.rates_config(run.task, run.feature, run.protocol, paths.seed, run.built_on)
-    label_rates = runs.save_label_rates(paths, rates, factors.rows[factors.parts["training"]], test_rows)
+    rates = runs.rates_config(run.task, run.feature, run.protocol, settings.seed, run.built_on)
+    label_rates = runs.save_label_rates(settings, rates, factors.rows[factors.parts["training"]], test_rows)
     summary = {
         **{key: value for key, value in run.config.items() if key != "built_on"}, "run": run.id,
         "in_features": factors.in_features, "parameters": model.number_of_parameters(mlp), **tested,
@@ -158,7 +165,7 @@ def train_and_test(run: Run, engine: Engine) -> None:
 
 def report(run: Run, *, finished_before: bool) -> None:
     """Print what a finished run found; the last line is for programs."""
-    found = runs.read_metrics(run.paths, run.id)
+    found = runs.read_metrics(run.settings, run.id)
     again = " (finished before; not repeated)" if finished_before else ""
     print(f"mlp.py {run.task} {run.feature} {run.protocol}{again}")
     print("  rows: " + ", ".join(f"{number:,} {name}" for name, number in found["rows"].items()))
@@ -174,23 +181,23 @@ def report(run: Run, *, finished_before: bool) -> None:
 def main(argv: Sequence[str] | None = None) -> list[str]:
     """Run step 6 and return the ids of its runs."""
     args = parser().parse_args(argv)
-    paths = load_path(args.paths)
+    settings = load_path(args.paths)
     schedule = Schedule(
         epochs=args.epochs, learning_rate=args.learning_rate, batch_size=args.batch_size, loss=args.loss,
         seed=args.seed, lr_change=args.lr_change, interruption=not args.no_interruption, patience=args.patience,
     )  # fmt: skip
     default = None if args.modal_select else "vat_concat"
-    protocol, device, done = args.protocol or paths.protocol, device_of(args.device), []
+    protocol, device, done = args.protocol or settings.protocol, device_of(args.device), []
     memory.keep_freed_memory()
     with contextlib.closing(engine_of(device)) as engine:
         for feature in features_of(args.feature or default, args.modal_select):
-            built_on = runs.built_on(paths, args.dataset, feature, protocol)
-            run = Run(paths, args.dataset, feature, protocol, schedule, args.eval_every, device, built_on)
-            finished_before = engine.agreed(runs.is_finished(paths, run.id))
+            built_on = runs.built_on(settings, args.dataset, feature, protocol)
+            run = Run(settings, args.dataset, feature, protocol, schedule, args.eval_every, device, built_on)
+            finished_before = engine.agreed(runs.is_finished(settings, run.id))
             if not finished_before:
                 train_and_test(run, engine)
             if engine.is_first:
-                runs.rebuild_results(paths)
+                runs.rebuild_results(settings)
                 report(run, finished_before=finished_before)
             done.append(run.id)
     return done

@@ -14,10 +14,14 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, cluster, interactions, raw_files, records, rows
-from mma4ctr.readers import READERS
-from mma4ctr.tables import DATASETS, PROTOCOLS, TASKS
+from load_path import load_path
+from mma4ctr import cli
+from mma4ctr import executor as cluster
+from mma4ctr.data import interactions, raw_files
+from mma4ctr.data.registry import DATASETS, READERS, TASKS
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts, records
 
 SCRIPT = Path(__file__).name
 
@@ -27,14 +31,14 @@ def histogram(counts: pl.Series) -> np.ndarray:
     return counts.alias("rows").value_counts().sort("rows").cast(pl.Int64).to_numpy(order="c")
 
 
-def active_users(paths: Paths, dataset: str, counts: pl.DataFrame) -> np.ndarray:
+def active_users(settings: Settings, dataset: str, counts: pl.DataFrame) -> np.ndarray:
     """Return the users (n,) int64 with enough raw rows."""
-    least = paths.min_interactions[dataset]
+    least = settings.min_interactions[dataset]
     active = counts.filter(pl.col("len") >= least)["user"]
     if active.is_empty():
         most = counts["len"].max() or 0
         raise cli.UserError(
-            f"{paths.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
+            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
             "that no user is left; lower it"
         )
     return active.to_numpy()
@@ -59,27 +63,27 @@ def write_recbole(file: Path, users: np.ndarray, items: np.ndarray, columns: dic
     return file
 
 
-def write_task(paths: Paths, task: str, frame: pl.DataFrame, users: np.ndarray, items: np.ndarray) -> dict:
+def write_task(settings: Settings, task: str, frame: pl.DataFrame, users: np.ndarray, items: np.ndarray) -> dict:
     """Write the rows of one task under both protocols and its RecBole file; return the files and counts."""
     files, counts = [], {}
     for protocol in PROTOCOLS:
-        task_rows = rows.task_rows(frame, TASKS[task].label, protocol)
-        files.append(artifacts.save(paths, "rows", task_rows, task=task, protocol=protocol))
+        task_rows = interactions.task_rows(frame, TASKS[task].label, PROTOCOLS[protocol])
+        files.append(artifacts.save(settings, "rows", task_rows, task=task, protocol=protocol))
         counts[f"{task} {protocol}"] = {"rows": len(task_rows), "clicks": int(task_rows[:, 2].sum())}
     click = {"label:float": task_rows[:, 2]}  # of the clean rows, which baselines and MMa4CTR are compared on
     ids = users[task_rows[:, 0]], items[task_rows[:, 1]]
-    files.append(write_recbole(artifacts.path(paths, "task_inter", task=task), *ids, click))
+    files.append(write_recbole(artifacts.path(settings, "task_inter", task=task), *ids, click))
     return {"files": files, "counts": counts}
 
 
-def write(paths: Paths, dataset: str, executor: cluster.Executor) -> tuple[list[Path], dict]:
+def write(settings: Settings, dataset: str, executor: cluster.Executor) -> tuple[list[Path], dict]:
     """Build every artefact of one data set; return the files and the counts."""
-    raw = READERS[dataset].interaction_files(paths.raw_folder(dataset))
-    parts, reading = executor.parts(raw, streamed=True), (dataset, paths.click_threshold)
+    raw = READERS[dataset].interaction_files(settings.raw_folder(dataset))
+    parts, reading = executor.parts(raw, streamed=True), (dataset, settings.click_threshold)
     user_counts, item_counts, totals = interactions.count(executor, parts, *reading)
     if totals["rows"][0] == 0:
         raise cli.UserError(f"{raw[0]}: has no rows after its header; download it again")
-    frame = interactions.keep(executor, parts, active_users(paths, dataset, user_counts), *reading)
+    frame = interactions.keep(executor, parts, active_users(settings, dataset, user_counts), *reading)
     device = main_devices(frame)
     users, items = device["user"].to_numpy(), frame["item"].unique().sort().to_numpy()
     by_id = frame.with_columns(
@@ -87,13 +91,13 @@ def write(paths: Paths, dataset: str, executor: cluster.Executor) -> tuple[list[
         item=pl.Series(np.searchsorted(items, frame["item"].to_numpy())),
     )
     files = [
-        artifacts.save(paths, "users", device.cast(pl.Int64).to_numpy(), dataset=dataset),
-        artifacts.save(paths, "items", items, dataset=dataset),
-        artifacts.save(paths, "user_lengths", histogram(user_counts["len"]), dataset=dataset),
-        artifacts.save(paths, "item_popularities", histogram(item_counts["len"]), dataset=dataset),
-        artifacts.save_json(paths, "actions", totals.row(0, named=True), dataset=dataset),
+        artifacts.save(settings, "users", device.cast(pl.Int64).to_numpy(), dataset=dataset),
+        artifacts.save(settings, "items", items, dataset=dataset),
+        artifacts.save(settings, "user_lengths", histogram(user_counts["len"]), dataset=dataset),
+        artifacts.save(settings, "item_popularities", histogram(item_counts["len"]), dataset=dataset),
+        artifacts.save_json(settings, "actions", totals.row(0, named=True), dataset=dataset),
         write_recbole(
-            artifacts.path(paths, "watched_inter", dataset=dataset), frame["user"].to_numpy(),
+            artifacts.path(settings, "watched_inter", dataset=dataset), frame["user"].to_numpy(),
             frame["item"].to_numpy(), {},
         ),
     ]  # fmt: skip
@@ -102,19 +106,19 @@ def write(paths: Paths, dataset: str, executor: cluster.Executor) -> tuple[list[
         "kept": {"rows": len(frame), "users": len(users), "items": len(items)},
     }
     for task in (name for name, row in TASKS.items() if row.dataset == dataset):
-        written = write_task(paths, task, by_id, users, items)
+        written = write_task(settings, task, by_id, users, items)
         files += written["files"]
         counts |= written["counts"]
     return files, counts
 
 
-def plan(paths: Paths, dataset: str) -> records.Build:
+def plan(settings: Settings, dataset: str) -> records.Build:
     """Return what this step is about to build, after checking that the raw files are there."""
-    reader, folder = READERS[dataset], paths.raw_folder(dataset)
+    reader, folder = READERS[dataset], settings.raw_folder(dataset)
     raw = reader.interaction_files(folder)
     for file in raw:
         raw_files.require_file(file, reader.KEY)
-    return records.Build(paths, SCRIPT, dataset, raw=raw)
+    return records.Build(settings, SCRIPT, dataset, raw=raw)
 
 
 @cli.step
@@ -123,11 +127,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.step_parser(__doc__, DATASETS)
     cli.add_scheduler_argument(parser)
     args = parser.parse_args(argv)
-    paths = load_path(args.paths)
+    settings = load_path(args.paths)
     with cluster.connected(args.scheduler) as executor:
         for dataset in args.dataset:
-            build = functools.partial(write, paths, dataset, executor)
-            records.rebuild(plan(paths, dataset), build, force=args.force)
+            build = functools.partial(write, settings, dataset, executor)
+            records.rebuild(plan(settings, dataset), build, force=args.force)
 
 
 if __name__ == "__main__":

@@ -20,27 +20,30 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from load_path import Paths, load_path
-from mma4ctr import cli, curves, plots, provenance, records, statistics
-from mma4ctr.experiment_tables import TaskTables
-from mma4ctr.results import Results
-from mma4ctr.statistics import PUBLISHED
-from mma4ctr.tables import TASKS
+from load_path import load_path
+from mma4ctr import cli
+from mma4ctr.data.registry import TASKS
+from mma4ctr.report import curves, plots, provenance, statistics
+from mma4ctr.report.statistics import PUBLISHED
+from mma4ctr.report.tables import TaskTables
+from mma4ctr.runs.find import Results
+from mma4ctr.settings import Settings
+from mma4ctr.store import records
 
 SCRIPT = Path(__file__).name
 STEP_1 = "preprocess_inter.py"  # writes the statistics
 
 
-def draw_ratios(paths: Paths, dataset: str) -> Figure:
+def draw_ratios(settings: Settings, dataset: str) -> Figure:
     """Draw bars of the negative rows for each positive one: this log's above the published ones."""
-    ratios = statistics.ratios_of(paths, dataset)
+    ratios = statistics.ratios_of(settings, dataset)
     values = np.array(list(ratios.values()))
     drawable = values[np.isfinite(values) & (values > 0)]
     left, right = min(1.0, 10 ** np.floor(np.log10(drawable.min()))), 4 * drawable.max()
     figure, ((axes,),) = plots.figure(plots.PAGE * 0.75, 0.9 + 0.32 * len(ratios))
     places = np.arange(len(ratios))
     for k, name in enumerate(
-        (f"{dataset}, {provenance.data_name(paths, dataset)}", f"published ({PUBLISHED[dataset].source})")
+        (f"{dataset}, {provenance.data_name(settings, dataset)}", f"published ({PUBLISHED[dataset].source})")
     ):
         widths = np.where(np.isfinite(values[:, k]), np.maximum(values[:, k], left), left)
         bars = plots.horizontal_bars(axes, places, widths, k, of=2, name=name)
@@ -53,58 +56,58 @@ def draw_ratios(paths: Paths, dataset: str) -> Figure:
     return figure
 
 
-def draw_shares(paths: Paths, dataset: str, artefact: str, things: str, by: str) -> Figure:
+def draw_shares(settings: Settings, dataset: str, artefact: str, things: str, by: str) -> Figure:
     """Draw two pies of users or items in the published buckets: this log's and the published one."""
-    computed, buckets, number = statistics.buckets_of(paths, dataset, artefact)
+    computed, buckets, number = statistics.buckets_of(settings, dataset, artefact)
     figure, ((ours, theirs),) = plots.figure(plots.PAGE, 2.3, columns=2)
     names = [bucket.name.replace("-", "–") for bucket in buckets]
-    plots.pie(ours, computed, names, f"{provenance.data_name(paths, dataset)}, {number:,} {things}")
+    plots.pie(ours, computed, names, f"{provenance.data_name(settings, dataset)}, {number:,} {things}")
     total = getattr(PUBLISHED[dataset], things)
     plots.pie(theirs, np.array([bucket.share for bucket in buckets]), names, f"published, {total:,} {things}")
     figure.suptitle(f"{dataset}: {things} by {by}", x=0.01, ha="left", fontsize=9)
     return figure
 
 
-def draw_users(paths: Paths, dataset: str) -> Figure:
+def draw_users(settings: Settings, dataset: str) -> Figure:
     """Draw the users by number of interactions."""
-    return draw_shares(paths, dataset, "user_lengths", "users", "number of interactions")
+    return draw_shares(settings, dataset, "user_lengths", "users", "number of interactions")
 
 
-def draw_items(paths: Paths, dataset: str) -> Figure:
+def draw_items(settings: Settings, dataset: str) -> Figure:
     """Draw the items by times watched."""
-    return draw_shares(paths, dataset, "item_popularities", "items", "times watched")
+    return draw_shares(settings, dataset, "item_popularities", "items", "times watched")
 
 
 # Figure of a data set -> what draws it; the files are called <data set>_<figure>.
-DATASET_FIGURES: dict[str, Callable[[Paths, str], Figure]] = {
+DATASET_FIGURES: dict[str, Callable[[Settings, str], Figure]] = {
     "ratios": draw_ratios,
     "users": draw_users,
     "items": draw_items,
 }
 
 
-def print_statistics(paths: Paths, dataset: str) -> None:
+def print_statistics(settings: Settings, dataset: str) -> None:
     """Print the ratios and shares of this log beside the published ones."""
-    rows = statistics.actions_of(paths, dataset)["rows"]
-    published, ours = PUBLISHED[dataset], provenance.data_name(paths, dataset)
+    rows = statistics.actions_of(settings, dataset)["rows"]
+    published, ours = PUBLISHED[dataset], provenance.data_name(settings, dataset)
     print(f"  {rows:,} rows, unfiltered; published: {published.source}, {published.rows:,} rows")
     print(f"  {'rows without the action for each row with it':<52}{ours:>14}{'published':>14}")
-    for name, ratios in statistics.ratios_of(paths, dataset).items():
+    for name, ratios in statistics.ratios_of(settings, dataset).items():
         print(f"    {name:<50}" + "".join(f"{text:>14}" for text in statistics.in_words(ratios)))
     for artefact, title in {
         "user_lengths": "users by interactions",
         "item_popularities": "items by times watched",
     }.items():
-        shares, buckets, number = statistics.buckets_of(paths, dataset, artefact)
+        shares, buckets, number = statistics.buckets_of(settings, dataset, artefact)
         print(f"  {f'{title} ({number:,})':<52}{ours:>14}{'published':>14}")
         for bucket, share in zip(buckets, shares, strict=True):
             print(f"    {bucket.name:<50}{100 * share:>12.2f} %{100 * bucket.share:>12.2f} %")
 
 
-def write(paths: Paths, figures: Mapping[str, Figure]) -> None:
+def write(settings: Settings, figures: Mapping[str, Figure]) -> None:
     """Write figures as SVG and PNG, and print their names."""
     for name, figure in figures.items():
-        files = plots.save(figure, paths.saved_path / "figures", name)
+        files = plots.save(figure, settings.saved_path / "figures", name)
         print(f"  wrote {', '.join(map(str, files))}")
 
 
@@ -115,19 +118,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     cli.add_paths_argument(parser)
     parser.add_argument("--dataset", nargs="+", choices=TASKS, default=list(TASKS), help="tasks; default: all of them")
     args = parser.parse_args(argv)
-    paths = load_path(args.paths)
+    settings = load_path(args.paths)
     for dataset in dict.fromkeys(TASKS[task].dataset for task in args.dataset):
-        records.require(paths, STEP_1, dataset)
-        figures = {f"{dataset}_{name}": draw(paths, dataset) for name, draw in DATASET_FIGURES.items()}
+        records.require(settings, STEP_1, dataset)
+        figures = {f"{dataset}_{name}": draw(settings, dataset) for name, draw in DATASET_FIGURES.items()}
         print(f"{SCRIPT} {dataset}")
-        print_statistics(paths, dataset)
-        write(paths, figures)
-    results = Results(paths)
+        print_statistics(settings, dataset)
+        write(settings, figures)
+    results = Results(settings)
     for task in args.dataset:
         figures = curves.task_figures(TaskTables(results, task))
         none = "" if figures else ": no finished run to draw curves of; run python adjust_hyperparameter.py"
         print(f"{SCRIPT} {task}{none}")
-        write(paths, figures)
+        write(settings, figures)
 
 
 if __name__ == "__main__":

@@ -21,11 +21,19 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from load_path import DEFAULT_FILE, Paths, load_path
-from mma4ctr import artifacts, cli, plots, projections, provenance, report, report_tables, roc, runs
-from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS, SHORT_AND_LONG, VARIANTS, Point, Variant
-from mma4ctr.results import Evaluation, Results, settings_paths
-from mma4ctr.tables import FEATURES, PROTOCOLS, TASKS, USER_REDUCTIONS
+from load_path import load_path
+from mma4ctr import cli
+from mma4ctr.catalogue import FEATURES, USER_REDUCTIONS
+from mma4ctr.data.registry import TASKS
+from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS, SHORT_AND_LONG, VARIANTS, Point, Variant
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.report import html as report
+from mma4ctr.report import plots, projections, provenance, roc
+from mma4ctr.report import sections as report_tables
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.find import Evaluation, Results, settings_of_embedding
+from mma4ctr.settings import DEFAULT_FILE, Settings
+from mma4ctr.store import artifacts
 
 SCRIPT = Path(__file__).name
 DIMENSIONS = (2, 3)
@@ -62,9 +70,9 @@ class Drawing:
         return {feature: [found.run, found.epoch] for feature, found in self.sources.items()}
 
 
-def heading(paths: Paths, task: str, variant: Variant, what: str) -> str:
+def heading(settings: Settings, task: str, variant: Variant, what: str) -> str:
     """Return the two lines above a figure."""
-    return f"{task}: {what}\n{variant}; {provenance.data_name(paths, TASKS[task].dataset)}"
+    return f"{task}: {what}\n{variant}; {provenance.data_name(settings, TASKS[task].dataset)}"
 
 
 def roc_drawing(results: Results, task: str, variant: Variant, epochs: int) -> Drawing:
@@ -72,7 +80,7 @@ def roc_drawing(results: Results, task: str, variant: Variant, epochs: int) -> D
     points = {name: Point(task, variant, dataclasses.replace(ADAPTIVE, feature=name), 0, epochs) for name in FEATURES}
     found = {name: results.find(point) for name, point in points.items()}
     sources = {name: evaluation for name, evaluation in found.items() if evaluation is not None}
-    title = heading(results.paths, task, variant, f"ROC of the test rows after {epochs} epochs")
+    title = heading(results.settings, task, variant, f"ROC of the test rows after {epochs} epochs")
     missing = tuple(point for name, point in points.items() if name not in sources)
     return Drawing((f"{task}_{epochs}",), sources, missing, lambda: [roc.draw(sources, title)])
 
@@ -85,13 +93,13 @@ def last_evaluation(results: Results, task: str, variant: Variant) -> Evaluation
     return None if longest is None else longest.at(len(longest.history))
 
 
-def given_rows(paths: Paths, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
+def given_rows(settings: Settings, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
     """Return what the MLP was given for the sampled test rows."""
-    own = settings_paths(paths, variant.reduction, ADAPTIVE.user_embedding_length)
+    own = settings_of_embedding(settings, variant.reduction, ADAPTIVE.user_embedding_length)
     return projections.input_rows(own, task, ADAPTIVE.feature, variant.protocol, sample)
 
 
-def hidden_rows(paths: Paths, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
+def hidden_rows(settings: Settings, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
     """Return the last hidden layer of the sampled test rows."""
     return runs.load_array(run.folder / "hidden.npy")[sample]
 
@@ -105,15 +113,15 @@ PROJECTIONS = (
 
 def projection_drawings(results: Results, task: str, variant: Variant) -> list[Drawing]:
     """Return the projections of the same test rows of vat_concat before and in the hidden layer."""
-    paths, run = results.paths, last_evaluation(results, task, variant)
+    settings, run = results.settings, last_evaluation(results, task, variant)
     missing = () if run else tuple(Point(task, variant, ADAPTIVE, 0, epochs) for epochs in SHORT_AND_LONG)
 
     def drawing(kind: str, what: str, rows_of: Callable) -> Drawing:
         def draw() -> list[Figure]:
             clicks = run.test_rows[:, 2]
-            sample = projections.balanced_sample(clicks, paths.seed)
-            title = heading(paths, task, variant, what.format(epochs=run.epoch))
-            placed = projections.project(rows_of(paths, task, variant, run, sample), DIMENSIONS, paths.seed)
+            sample = projections.balanced_sample(clicks, settings.seed)
+            title = heading(settings, task, variant, what.format(epochs=run.epoch))
+            placed = projections.project(rows_of(settings, task, variant, run, sample), DIMENSIONS, settings.seed)
             return [projections.draw(places, clicks[sample], title) for places in placed]
 
         names = tuple(f"{task}_{kind}_{number}D" for number in DIMENSIONS)
@@ -128,7 +136,7 @@ def drawings_of(results: Results, task: str, variant: Variant) -> list[Drawing]:
     return [*rocs, *projection_drawings(results, task, variant)]
 
 
-def command_for(paths: Paths, points: Sequence[Point]) -> str:
+def command_for(settings: Settings, points: Sequence[Point]) -> str:
     """Return the command that runs what is missing, all of one variant."""
     # The smallest experiment that has a setting, so that nothing else is run along with it.
     smallest = sorted(EXPERIMENTS, key=lambda name: len(EXPERIMENTS[name].rows))
@@ -138,13 +146,13 @@ def command_for(paths: Paths, points: Sequence[Point]) -> str:
         for point in points
     )  # fmt: skip
     tasks, variant = dict.fromkeys(point.task for point in points), points[0].variant
-    to = [] if paths.file.resolve() == DEFAULT_FILE else ["--paths", str(paths.file)]
+    to = [] if settings.file.resolve() == DEFAULT_FILE else ["--paths", str(settings.file)]
     words = ["--dataset", *tasks, "--experiment", *experiments, "--protocol", variant.protocol,
              "--reduction", variant.reduction, "--longest", str(max(point.epochs for point in points))]  # fmt: skip
     return shlex.join(["python", "adjust_hyperparameter.py", *to, *words])
 
 
-def report_missing(paths: Paths, drawings: Sequence[Drawing]) -> None:
+def report_missing(settings: Settings, drawings: Sequence[Drawing]) -> None:
     """Name the figures of one task and variant that lack runs: those not drawn in one line, those in part in one each.
 
     Every line ends in the command that makes the runs.
@@ -157,14 +165,14 @@ def report_missing(paths: Paths, drawings: Sequence[Drawing]) -> None:
         features = {point.setting.feature for point in points}
         which = "any feature" if len(features) == len(FEATURES) else ", ".join(f for f in FEATURES if f in features)
         names = ", ".join(map(str, group))
-        print(f"  {what}, no finished run of {which}: {names}; run {command_for(paths, points)}", flush=True)
+        print(f"  {what}, no finished run of {which}: {names}; run {command_for(settings, points)}", flush=True)
 
 
 class Folder:
     """The figures of one variant, with the record of the runs that each was drawn from."""
 
-    def __init__(self, paths: Paths, variant: Variant) -> None:
-        self.folder = paths.saved_path / "figures" / f"{variant.protocol}_{variant.reduction}"
+    def __init__(self, settings: Settings, variant: Variant) -> None:
+        self.folder = settings.saved_path / "figures" / f"{variant.protocol}_{variant.reduction}"
         self.file = self.folder / RECORD
         try:
             self.drawn = artifacts.read_object(self.file, f"python {SCRIPT}")
@@ -216,8 +224,8 @@ def drawings_of_variants(
                 if any(drawing.sources for of_task in row.values() for drawing in of_task)]  # fmt: skip
     if not drawable:
         missing = [point for row in drawings[chosen[0]].values() for drawing in row for point in drawing.missing]
-        raise cli.UserError(f"{results.paths.saved_path}: no finished run of {', '.join(tasks)} to draw; run "
-                            f"{command_for(results.paths, missing)} first")  # fmt: skip
+        raise cli.UserError(f"{results.settings.saved_path}: no finished run of {', '.join(tasks)} to draw; run "
+                            f"{command_for(results.settings, missing)} first")  # fmt: skip
     return {variant: drawings[variant] for variant in (chosen if protocols and reductions else drawable)}
 
 
@@ -231,15 +239,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--reduction", nargs="+", choices=USER_REDUCTIONS, help="default: those that have runs")
     parser.add_argument("--force", action="store_true", help="draw again even where nothing has changed")
     args = parser.parse_args(argv)
-    paths = load_path(args.paths)
-    drawings = drawings_of_variants(Results(paths), args.dataset, args.protocol, args.reduction)
+    settings = load_path(args.paths)
+    drawings = drawings_of_variants(Results(settings), args.dataset, args.protocol, args.reduction)
     for variant, tasks in drawings.items():
         print(f"{SCRIPT} {variant}", flush=True)
-        draw_all(Folder(paths, variant), [drawing for row in tasks.values() for drawing in row], force=args.force)
+        draw_all(Folder(settings, variant), [drawing for row in tasks.values() for drawing in row], force=args.force)
         for row in tasks.values():
-            report_missing(paths, row)
+            report_missing(settings, row)
     print(f"{SCRIPT} report")
-    print(f"  wrote {report.write(report_tables.build(paths), paths.saved_path / 'report.html')}", flush=True)
+    print(f"  wrote {report.write(report_tables.build(settings), settings.saved_path / 'report.html')}", flush=True)
 
 
 if __name__ == "__main__":

@@ -26,10 +26,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import mlp
 from baseline import adapter, evaluation, interactions
 from baseline.models import MODELS, Kind, all_models, options_of
-from load_path import Paths, load_path
-from mma4ctr import artifacts, cli, records, runs
-from mma4ctr.baseline_runs import WATCHED
-from mma4ctr.tables import TASKS
+from load_path import load_path
+from mma4ctr import cli
+from mma4ctr.data.registry import TASKS
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.baselines import WATCHED
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts, records
 
 SETTINGS = ("clean", "published")
 
@@ -56,7 +59,7 @@ def parser(models: Iterable[str]) -> argparse.ArgumentParser:
 class Run:
     """One run of a baseline before it is run: everything that decides its result."""
 
-    paths: Paths
+    settings: Settings
     task: str
     model: str
     kind: Kind
@@ -77,7 +80,7 @@ class Run:
     def config(self) -> dict[str, object]:
         """The configuration, whose hash is the run's id."""
         return {
-            "task": self.task, "feature": self.feature, "protocol": self.setting, "split_seed": self.paths.seed,
+            "task": self.task, "feature": self.feature, "protocol": self.setting, "split_seed": self.settings.seed,
             "epochs": max(self.epochs), "tested": sorted(set(self.epochs)), "seed": self.seed,
             "negatives": self.negatives if self.kind.negatives else None, "options": dict(self.options),
             "built_on": dict(self.built_on),
@@ -96,15 +99,15 @@ def common_options(run: Run, data_path: Path, dataset: str) -> dict[str, object]
         **run.options, "dataset": dataset, "data_path": str(data_path), "metrics": ["AUC", "LogLoss"],
         "valid_metric": "AUC", "metric_decimal_place": 8, "repeatable": run.kind.sequential,
         "show_progress": False, "state": "ERROR",
-        "checkpoint_dir": str(runs.folder_of(run.paths, run.id)),  # RecBole makes the folder, and saves nothing there
+        "checkpoint_dir": str(runs.folder_of(run.settings, run.id)),  # it makes the folder, and saves nothing there
     }  # fmt: skip
 
 
 def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
     """Write the interaction files if they are not there, and return the model ready to be trained."""
     kind, cap = run.kind, int(run.options["MAX_ITEM_LIST_LENGTH"])
-    key = records.identity([run.built_on, run.task, run.paths.seed, cap])
-    folder = run.paths.saved_path / "baselines" / f"{run.task}_{key}"
+    key = records.identity([run.built_on, run.task, run.settings.seed, cap])
+    folder = run.settings.saved_path / "baselines" / f"{run.task}_{key}"
     if not (folder / "longest.json").exists():
         artifacts.write_json(folder / "longest.json", interactions.write(folder, task, cap))
     training = task.part("training")
@@ -132,7 +135,7 @@ def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
 def prepare_published(run: Run) -> adapter.Baseline:
     """Return the model ready to be trained on watched against sampled unwatched videos."""
     kind, dataset = run.kind, TASKS[run.task].dataset
-    file = artifacts.path(run.paths, "watched_inter", dataset=dataset)
+    file = artifacts.path(run.settings, "watched_inter", dataset=dataset)
     mode = {"mode": "uni1", "order": "TO" if kind.sequential else "RO", "group_by": "user",
             "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
     with_negatives = kind.negatives or kind.training == "training"
@@ -162,7 +165,7 @@ def epochs_of(run: Run, made: adapter.Baseline, test: Callable[[str], dict[str, 
 
 def train_and_test(run: Run, mma4ctr: dict[str, float] | None) -> None:
     """Train, test after the wanted epochs, and leave the run's folder; metrics, written last, mark it as finished."""
-    folder, seed = runs.folder_of(run.paths, run.id), run.paths.seed
+    folder, seed = runs.folder_of(run.settings, run.id), run.settings.seed
     summary = {
         "run": run.id, "task": run.task, "feature": run.feature, "protocol": run.setting, "baseline": run.model,
         "epochs": max(run.epochs), "batch_size": run.options["train_batch_size"],
@@ -170,7 +173,7 @@ def train_and_test(run: Run, mma4ctr: dict[str, float] | None) -> None:
         "laid_over": run.laid_over, "mma4ctr": mma4ctr,
     }  # fmt: skip
     if run.setting == "clean":
-        task = interactions.load(run.paths, run.task)
+        task = interactions.load(run.settings, run.task)
         made = prepare_clean(run, task)
         summary["label_rates"] = label_rates_of(run, task)
         test = functools.partial(evaluation.same_rows, made, task, folder, seed)
@@ -187,10 +190,10 @@ def train_and_test(run: Run, mma4ctr: dict[str, float] | None) -> None:
     })  # fmt: skip
 
 
-def timed_mma4ctr(paths: Paths, task: str) -> dict[str, float] | None:
+def timed_mma4ctr(settings: Settings, task: str) -> dict[str, float] | None:
     """Return the seconds of MMa4CTR on a task; None, with a line that says so, where it cannot be trained yet."""
     try:
-        return evaluation.mma4ctr_seconds(paths, task)
+        return evaluation.mma4ctr_seconds(settings, task)
     except cli.UserError as error:
         print(f"MMa4CTR is not timed beside the baselines of {task}: {error}", flush=True)
         return None
@@ -198,11 +201,11 @@ def timed_mma4ctr(paths: Paths, task: str) -> dict[str, float] | None:
 
 def label_rates_of(run: Run, task: interactions.Task) -> dict[str, str]:
     """Evaluate the three label-rate predictors on the same rows, once, and return their runs."""
-    config = runs.rates_config(run.task, "vat_concat", "clean", run.paths.seed, dict(run.built_on))
-    return runs.save_label_rates(run.paths, config, task.part("training"), task.part("test"))
+    config = runs.rates_config(run.task, "vat_concat", "clean", run.settings.seed, dict(run.built_on))
+    return runs.save_label_rates(run.settings, config, task.part("training"), task.part("test"))
 
 
-def runs_of(paths: Paths, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:
+def runs_of(settings: Settings, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:
     """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
     found = []
     for setting in args.setting:
@@ -210,9 +213,9 @@ def runs_of(paths: Paths, args: argparse.Namespace, kinds: Mapping[str, Kind]) -
         for task in args.dataset if setting == "clean" else reversed(by_dataset.values()):
             dataset, negatives = TASKS[task].dataset, args.negatives if setting == "clean" else "sampled"
             steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
-            built_on = {step: records.require(paths, step, dataset).id for step in steps}
+            built_on = {step: records.require(settings, step, dataset).id for step in steps}
             found += [
-                Run(paths, task, model, kinds[model], setting, tuple(args.epochs), seed, negatives,
+                Run(settings, task, model, kinds[model], setting, tuple(args.epochs), seed, negatives,
                     options_of(model, dataset, args.config), built_on, tuple(args.config))
                 for model in args.models for seed in range(args.seeds)
             ]  # fmt: skip
@@ -224,15 +227,15 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     """Run the baselines and return the ids of their runs."""
     kinds = all_models()
     args = parser(kinds).parse_args(argv)
-    paths = load_path(args.paths)
-    wanted = runs_of(paths, args, kinds)
-    mma4ctr = functools.cache(lambda task: timed_mma4ctr(paths, task))  # once, and only for a task with runs to do
+    settings = load_path(args.paths)
+    wanted = runs_of(settings, args, kinds)
+    mma4ctr = functools.cache(lambda task: timed_mma4ctr(settings, task))  # once, and only for a task with runs to do
     for number, run in enumerate(wanted, start=1):
-        finished_before = runs.is_finished(paths, run.id)
+        finished_before = runs.is_finished(settings, run.id)
         if not finished_before:
             train_and_test(run, mma4ctr(run.task))
-            runs.rebuild_results(paths)
-        found = runs.read_metrics(paths, run.id)
+            runs.rebuild_results(settings)
+        found = runs.read_metrics(settings, run.id)
         again = " (finished before)" if finished_before else f" in {found['train_seconds']:.1f} s"
         what = f"{run.task}, {run.feature}, {run.setting}, seed={run.seed}, {found['epochs']} epochs"
         print(f"{number}/{len(wanted)} {what}: AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f}{again}, "

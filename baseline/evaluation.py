@@ -11,12 +11,14 @@ from sklearn.linear_model import LogisticRegression
 import mlp
 from baseline.adapter import Baseline
 from baseline.interactions import Task
-from load_path import Paths
-from mma4ctr import inputs, metrics, runs, unseen
-from mma4ctr.engine import probabilities_of
-from mma4ctr.experiments import ADAPTIVE, VARIANTS, Point
-from mma4ctr.results import schedule_of
-from mma4ctr.training import Trainer
+from mma4ctr import inputs
+from mma4ctr.evaluation import metrics, unseen
+from mma4ctr.grid.experiments import ADAPTIVE, VARIANTS, Point
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.find import schedule_of
+from mma4ctr.settings import Settings
+from mma4ctr.training.engine import probabilities_of
+from mma4ctr.training.trainer import Trainer
 
 TIMED_EPOCHS = 3  # of MMa4CTR; the fastest counts, since the first one warms up
 
@@ -54,7 +56,7 @@ def watched_rows(made: Baseline, folder: Path, seed: int, suffix: str) -> dict[s
     return {**runs.save_predictions(folder, scores, rows, seed, suffix), "test_seconds": seconds}
 
 
-def mma4ctr_seconds(paths: Paths, task: str) -> dict[str, float]:
+def mma4ctr_seconds(settings: Settings, task: str) -> dict[str, float]:
     """Train MMa4CTR for a few epochs as published, on the rows of the clean protocol, and test it.
 
     Seconds of two machines are not comparable, so that every baseline is set against these, which come from the same
@@ -70,7 +72,7 @@ def mma4ctr_seconds(paths: Paths, task: str) -> dict[str, float]:
     UserError
         If the clean user embeddings are missing.
     """
-    factors = inputs.load_factors(paths, task, ADAPTIVE.feature, "clean")
+    factors = inputs.load_factors(settings, task, ADAPTIVE.feature, "clean")
     device = mlp.device_of("auto")
     parts, engine = inputs.batches_of_parts(factors, "clean", device), mlp.engine_of(device)
     clean = next(variant for variant in VARIANTS if variant.protocol == "clean")

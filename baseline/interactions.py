@@ -13,9 +13,10 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from load_path import Paths
-from mma4ctr import artifacts, inputs
-from mma4ctr.tables import PARTS
+from mma4ctr import inputs
+from mma4ctr.protocol import PARTS
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 
 LONGEST_HISTORY = 50
 BEGIN = "begin"  # the token that stands in an empty history, which RecBole cannot read
@@ -38,9 +39,9 @@ class Task:
         return self.rows[self.parts[name]]
 
 
-def load(paths: Paths, task: str) -> Task:
+def load(settings: Settings, task: str) -> Task:
     """Load the rows of a task under the clean protocol, for the fused features."""
-    return Task(*inputs.fused_rows(paths, task, "clean"))
+    return Task(*inputs.fused_rows(settings, task, "clean"))
 
 
 def histories(task: Task, longest: int = LONGEST_HISTORY) -> tuple[np.ndarray, np.ndarray]:

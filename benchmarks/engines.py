@@ -25,14 +25,15 @@ import torch.multiprocessing
 
 sys.path.insert(0, str(measure.ROOT))
 
-from mma4ctr import data_parallel, memory
-from mma4ctr.cuda_graph import CudaGraph
-from mma4ctr.data_parallel import DataParallel
-from mma4ctr.engine import Engine
+from mma4ctr import memory
 from mma4ctr.inputs import Batches, Factors
+from mma4ctr.protocol import PARTS
 from mma4ctr.schedule import Schedule
-from mma4ctr.tables import PARTS
-from mma4ctr.training import Trainer
+from mma4ctr.training import data_parallel
+from mma4ctr.training.cuda_graph import CudaGraph
+from mma4ctr.training.data_parallel import DataParallel
+from mma4ctr.training.engine import Engine
+from mma4ctr.training.trainer import Trainer
 
 USERS, ITEMS, USER_COLUMNS, ITEM_COLUMNS = 20_000, 100_000, 66, 128  # about WeChat's, full size
 BATCHES = (1_024, 8_192, 65_536)

@@ -5,7 +5,6 @@ Each is a command of its own, so that it is measured like a step: start of the i
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -20,8 +19,11 @@ import polars as pl
 sys.path.insert(0, str(measure.ROOT))
 
 from load_path import load_path
-from mma4ctr import artifacts, cluster, raw_files, tiktok
-from mma4ctr.readers import READERS
+from mma4ctr import executor as cluster
+from mma4ctr.data import raw_files
+from mma4ctr.data.datasets import tiktok
+from mma4ctr.data.registry import READERS
+from mma4ctr.store import artifacts
 
 
 def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
@@ -29,10 +31,10 @@ def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
 
     Other columns to count by may be given besides.
     """
-    paths, reader = load_path(paths_file), READERS[dataset]
-    (file,) = reader.interaction_files(paths.raw_folder(dataset))
+    settings, reader = load_path(paths_file), READERS[dataset]
+    (file,) = reader.interaction_files(settings.raw_folder(dataset))
     scan = pl.scan_csv(file, separator="\t", has_header=False, new_columns=list(reader.COLUMNS)).select(reader.WANTED)
-    user, least = reader.WANTED[0], paths.min_interactions[dataset]
+    user, least = reader.WANTED[0], settings.min_interactions[dataset]
     for column in also:
         print(len(scan.group_by(column).len().collect(engine="streaming")))
     counts = scan.group_by(user).len().collect(engine="streaming")
@@ -42,21 +44,18 @@ def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
 
 def kept_lines(paths_file: str, dataset: str) -> None:
     """Read the feature files and pull out the lines of kept items, without looking into them."""
-    paths = load_path(paths_file)
-    kept = artifacts.load(paths, "items", dataset=dataset)
-    files = READERS[dataset].feature_files(paths.raw_folder(dataset))
+    settings = load_path(paths_file)
+    kept = artifacts.load(settings, "items", dataset=dataset)
+    files = READERS[dataset].feature_files(settings.raw_folder(dataset))
     for file in dict.fromkeys(file for parts in files.values() for file in parts):
-        lines = raw_files.scan_lines(raw_files.Part(file)).filter(pl.col("line").is_not_null())
-        item = pl.col("line").str.extract(raw_files.ITEM_ID).cast(pl.Int64)
-        found = lines.filter(item.is_in(pl.Series(kept).implode())).collect(engine="streaming")
-        print(file.name, len(found))
+        print(file.name, len(raw_files.scan_kept_objects(raw_files.Part(file), kept).collect(engine="streaming")))
 
 
 def decoded_lines(paths_file: str, dataset: str) -> None:
     """Pull out the kept lines of the files of vectors and have Polars decode their numbers: no check, no matrix."""
-    paths = load_path(paths_file)
-    kept = artifacts.load(paths, "items", dataset=dataset)
-    files = tiktok.feature_files(paths.raw_folder(dataset))
+    settings = load_path(paths_file)
+    kept = artifacts.load(settings, "items", dataset=dataset)
+    files = tiktok.feature_files(settings.raw_folder(dataset))
     for modality, (_, key, _) in tiktok.VECTORS.items():
         vector = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)}))
         for part in (part for file in files[modality] for part in raw_files.parts_of(file, cluster.PART_BYTES)):
@@ -66,9 +65,9 @@ def decoded_lines(paths_file: str, dataset: str) -> None:
 
 def write_again(paths_file: str, dataset: str) -> None:
     """Print the seconds that it takes to write the files of matrix/ again, and until they are on the disk."""
-    paths = load_path(paths_file)
-    arrays = [np.load(file, allow_pickle=False) for file in sorted(paths.matrix_path.glob(f"{dataset}_*.npy"))]
-    with tempfile.TemporaryDirectory(dir=paths.matrix_path) as folder:
+    settings = load_path(paths_file)
+    arrays = [np.load(file, allow_pickle=False) for file in sorted(settings.matrix_path.glob(f"{dataset}_*.npy"))]
+    with tempfile.TemporaryDirectory(dir=settings.matrix_path) as folder:
         started = time.perf_counter()
         for number, array in enumerate(arrays):
             np.save(Path(folder) / f"{number}.npy", array, allow_pickle=False)
@@ -80,14 +79,5 @@ def write_again(paths_file: str, dataset: str) -> None:
 LIMITS = {found.__name__: found for found in (count_then_filter, kept_lines, decoded_lines, write_again)}
 
 
-def main() -> None:
-    """Run one of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("limit", choices=LIMITS)
-    parser.add_argument("arguments", nargs="*")
-    args = parser.parse_args()
-    LIMITS[args.limit](*args.arguments)
-
-
 if __name__ == "__main__":
-    main()
+    measure.run_one_of(LIMITS, __doc__)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,3 +51,12 @@ def kept(name: str) -> dict | None:
     """Return what a benchmark kept, None where it has not run."""
     file = RESULTS / f"{name}.json"
     return json.loads(file.read_text()) if file.exists() else None
+
+
+def run_one_of(functions: Mapping[str, Callable[..., None]], description: str) -> None:
+    """Be a script that runs one of some functions, named on its command line before the function's arguments."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("function", choices=functions)
+    parser.add_argument("arguments", nargs="*")
+    args = parser.parse_args()
+    functions[args.function](*args.arguments)

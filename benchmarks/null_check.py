@@ -33,9 +33,13 @@ import preprocess_inter
 import preprocess_multimodal
 import sample_data
 from baseline.models import MODELS
-from load_path import Paths, load_path
-from mma4ctr import artifacts, metrics, runs
-from mma4ctr.tables import PROTOCOLS, TASKS
+from load_path import load_path
+from mma4ctr.data.registry import TASKS
+from mma4ctr.evaluation import metrics
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.runs import folder as runs
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 
 TRAINING = ("--feature", "vat_concat", "--epochs", "20", "--batch_size", "1024")
 
@@ -52,9 +56,9 @@ def prepare(out: Path, seed: int) -> Path:
     return folder / "path.json"
 
 
-def all_rows_rate_auc(paths: Paths, task: str, test: np.ndarray) -> float:
+def all_rows_rate_auc(settings: Settings, task: str, test: np.ndarray) -> float:
     """Return the AUC on the test rows of the user's click rate over all rows, test rows included."""
-    task_rows = artifacts.load(paths, "rows", task=task, protocol="published")
+    task_rows = artifacts.load(settings, "rows", task=task, protocol="published")
     clicks = np.bincount(task_rows[:, 0], weights=task_rows[:, 2])
     rate = clicks / np.maximum(np.bincount(task_rows[:, 0]), 1)
     return metrics.auc(test[:, 2], rate[test[:, 0]])
@@ -66,15 +70,15 @@ def check(file: Path, task: str, protocol: str, seed: int) -> dict[str, float]:
         (run,) = mlp.main(
             ["--paths", str(file), "--dataset", task, "--protocol", protocol, "--seed", str(seed), *TRAINING]
         )
-    paths = load_path(file)
-    test = np.load(runs.folder_of(paths, run) / "test_rows.npy", allow_pickle=False)
+    settings = load_path(file)
+    test = np.load(runs.folder_of(settings, run) / "test_rows.npy", allow_pickle=False)
     positives = int(test[:, 2].sum())
     found = {
-        "auc": runs.read_metrics(paths, run)["auc"],
+        "auc": runs.read_metrics(settings, run)["auc"],
         "n1": positives,
         "se": standard_error(positives, len(test) - positives),
     }
-    found["rate"] = all_rows_rate_auc(paths, task, test) if protocol == "published" else 0.5
+    found["rate"] = all_rows_rate_auc(settings, task, test) if protocol == "published" else 0.5
     if protocol == "clean":
         found["right"] = abs(found["auc"] - 0.5) <= 4 * found["se"]
     else:

@@ -17,8 +17,8 @@ sys.path.insert(0, str(measure.ROOT))
 
 from baseline import comp
 from load_path import load_path
-from mma4ctr import runs
-from mma4ctr.tables import TASKS
+from mma4ctr.data.registry import TASKS
+from mma4ctr.runs import folder as runs
 
 EPOCHS = 5
 CONFIG = measure.ROOT / "baseline" / "demo.yaml"
@@ -29,9 +29,9 @@ def check(file: Path, task: str, model: str) -> dict[str, float]:
     with contextlib.redirect_stdout(io.StringIO()):
         (run,) = comp.main(["--paths", str(file), "--dataset", task, "--models", model, "--setting", "clean",
                             "--config", str(CONFIG), "--epochs", str(EPOCHS)])  # fmt: skip
-    paths = load_path(file)
-    found = runs.read_metrics(paths, run)
-    rows = len(runs.load_array(runs.folder_of(paths, run) / f"predictions_{EPOCHS}.npy"))
+    settings = load_path(file)
+    found = runs.read_metrics(settings, run)
+    rows = len(runs.load_array(runs.folder_of(settings, run) / f"predictions_{EPOCHS}.npy"))
     return {"auc": found["auc"], "se": standard_error(found["test_positives"], rows - found["test_positives"])}
 
 

@@ -6,7 +6,6 @@ python benchmarks/passes.py score_rows PATHS TASK FEATURE PROTOCOL
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -18,7 +17,10 @@ import torch
 sys.path.insert(0, str(measure.ROOT))
 
 from load_path import load_path
-from mma4ctr import engine, inputs, memory, metrics, model
+from mma4ctr import inputs, memory
+from mma4ctr.evaluation import metrics
+from mma4ctr.models import mma4ctr as model
+from mma4ctr.training import engine
 
 RESIDENT_BYTES = 1e9  # of batches that are there before the clock starts
 TESTED_ROWS = 860_000
@@ -60,14 +62,5 @@ def score_rows(paths_file: str, task: str, feature: str, protocol: str) -> None:
 LIMITS = {found.__name__: found for found in (bare_passes, score_rows)}
 
 
-def main() -> None:
-    """Run one of them."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("limit", choices=LIMITS)
-    parser.add_argument("arguments", nargs="*")
-    args = parser.parse_args()
-    LIMITS[args.limit](*args.arguments)
-
-
 if __name__ == "__main__":
-    main()
+    measure.run_one_of(LIMITS, __doc__)

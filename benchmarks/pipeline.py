@@ -22,9 +22,10 @@ import measure
 
 sys.path.insert(0, str(measure.ROOT))
 
-from load_path import Paths, load_path
-from mma4ctr import tables
+from load_path import load_path
+from mma4ctr import catalogue as tables
 from mma4ctr.sampling.scales import WECHAT_SCALES
+from mma4ctr.settings import Settings
 
 SCALES = [scale for scale, signal in WECHAT_SCALES if signal == "taste"]
 TIMED_TASKS = {"wechat": "wechat", "tiktok": "tiktok_finish"}
@@ -124,13 +125,13 @@ def training(file: Path, dataset: str) -> list[Line]:
     ]  # fmt: skip
 
 
-def sizes(paths: Paths, dataset: str) -> dict[str, object]:
+def sizes(settings: Settings, dataset: str) -> dict[str, object]:
     """Return what the table of growth needs: rows and files."""
-    counts = json.loads((paths.graph_path / "records" / f"preprocess_inter_{dataset}.json").read_text())["counts"]
+    counts = json.loads((settings.graph_path / "records" / f"preprocess_inter_{dataset}.json").read_text())["counts"]
     return {
         "rows": counts["raw"]["rows"], "kept_rows": counts["kept"]["rows"], "kept_users": counts["kept"]["users"],
-        "kept_items": counts["kept"]["items"], "raw_megabytes": measure.size_of(paths.raw_folder(dataset)),
-        "matrix_megabytes": measure.size_of(paths.matrix_path, f"{dataset}_*"),
+        "kept_items": counts["kept"]["items"], "raw_megabytes": measure.size_of(settings.raw_folder(dataset)),
+        "matrix_megabytes": measure.size_of(settings.matrix_path, f"{dataset}_*"),
     }  # fmt: skip
 
 

@@ -28,11 +28,16 @@ sys.path.insert(0, str(measure.ROOT))
 import preprocess_inter
 import preprocess_multimodal
 import sample_data
-from load_path import Paths, load_path
-from mma4ctr import artifacts, inputs, reduction, rows, tiktok, user_embedding
-from mma4ctr.engine import Engine
-from mma4ctr.model import LOSSES, MLP
+from load_path import load_path
+from mma4ctr import inputs, reduction
+from mma4ctr.data.datasets import tiktok
+from mma4ctr.data.item_rows import places_in
+from mma4ctr.features import user_embedding
+from mma4ctr.models.mma4ctr import LOSSES, MLP
 from mma4ctr.schedule import Schedule
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
+from mma4ctr.training.engine import Engine
 
 TASK, FEATURE, MODALITY, BATCH = "tiktok_finish", "vat_concat", "visual", 1_024
 
@@ -45,22 +50,22 @@ def timed(function: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-def inter_by_row(paths: Paths) -> dict[int, list[list[int]]]:
+def inter_by_row(settings: Settings) -> dict[int, list[list[int]]]:
     """Read the interactions line by line and return those of each user who has enough of them."""
     by_user = collections.defaultdict(list)
-    with open(tiktok.interaction_file(paths.raw_folder("tiktok"))) as stream:
+    with open(tiktok.interaction_file(settings.raw_folder("tiktok"))) as stream:
         for line in stream:
             fields = [int(field) for field in line.split("\t")]
             by_user[fields[0]].append(fields)
-    return {user: found for user, found in by_user.items() if len(found) >= paths.min_interactions["tiktok"]}
+    return {user: found for user, found in by_user.items() if len(found) >= settings.min_interactions["tiktok"]}
 
 
-def features_by_row(paths: Paths) -> dict[str, dict[int, list[float]]]:
+def features_by_row(settings: Settings) -> dict[str, dict[int, list[float]]]:
     """Read the features of all modalities line by line: numbers of the vectors, word ids repeated by their counts."""
-    kept = set(artifacts.load(paths, "items", dataset="tiktok").tolist())
+    kept = set(artifacts.load(settings, "items", dataset="tiktok").tolist())
     keys = {modality: row[1] for modality, row in tiktok.VECTORS.items()} | {"textual": tiktok.TITLE_KEY}
     found: dict[str, dict[int, list[float]]] = {modality: {} for modality in keys}
-    for modality, files in tiktok.feature_files(paths.raw_folder("tiktok")).items():
+    for modality, files in tiktok.feature_files(settings.raw_folder("tiktok")).items():
         for file in files:
             with open(file) as stream:
                 for line in stream:
@@ -118,33 +123,33 @@ def epoch_by_row(dataset: Rows, in_features: int) -> None:
         optimiser.step()
 
 
-def compare_preprocessing(paths: Paths) -> list[tuple[str, float, float]]:
+def compare_preprocessing(settings: Settings) -> list[tuple[str, float, float]]:
     """Compare steps 1 and 2."""
-    to = ["--paths", str(paths.file), "--dataset", "tiktok", "--force"]
-    slow, by_user = timed(lambda: inter_by_row(paths))
+    to = ["--paths", str(settings.file), "--dataset", "tiktok", "--force"]
+    slow, by_user = timed(lambda: inter_by_row(settings))
     fast, _ = timed(lambda: preprocess_inter.main(to))
-    users = artifacts.load(paths, "users", dataset="tiktok")[:, 0]
+    users = artifacts.load(settings, "users", dataset="tiktok")[:, 0]
     assert sorted(by_user) == users.tolist()
     found = [("count and filter the interactions", slow, fast)]
-    reading, features = timed(lambda: features_by_row(paths))
+    reading, features = timed(lambda: features_by_row(settings))
     shares = {modality: row[2] for modality, row in tiktok.VECTORS.items()} | {"textual": 0.9}
     reducing, tables = timed(lambda: {name: reduced_by_row(features[name], share) for name, share in shares.items()})
     fast, _ = timed(lambda: preprocess_multimodal.main(to))
     for modality, table in tables.items():
         keys = {"dataset": "tiktok", "modality": modality}
-        assert sorted(features[modality]) == artifacts.load(paths, "modality_items", **keys).tolist()
-        ours = artifacts.load(paths, "modality", **keys)
+        assert sorted(features[modality]) == artifacts.load(settings, "modality_items", **keys).tolist()
+        ours = artifacts.load(settings, "modality", **keys)
         np.testing.assert_allclose(np.abs(ours), np.abs(table), atol=1e-4 * np.abs(table).max())  # but for signs
     return [*found, ("read and reduce the item features", reading + reducing, fast)]
 
 
-def compare_embedding(paths: Paths) -> tuple[str, float, float]:
+def compare_embedding(settings: Settings) -> tuple[str, float, float]:
     """Compare the sums of step 3."""
-    items = artifacts.load(paths, "items", dataset="tiktok")
-    ids = artifacts.load(paths, "modality_items", dataset="tiktok", modality=MODALITY)
-    matrix = artifacts.load(paths, "modality", dataset="tiktok", modality=MODALITY)
-    task_rows = artifacts.load(paths, "rows", task=TASK, protocol="published")
-    users, places = len(artifacts.load(paths, "users", dataset="tiktok")), rows.places_in(ids, items)
+    items = artifacts.load(settings, "items", dataset="tiktok")
+    ids = artifacts.load(settings, "modality_items", dataset="tiktok", modality=MODALITY)
+    matrix = artifacts.load(settings, "modality", dataset="tiktok", modality=MODALITY)
+    task_rows = artifacts.load(settings, "rows", task=TASK, protocol="published")
+    users, places = len(artifacts.load(settings, "users", dataset="tiktok")), places_in(ids, items)
     fast, ours = timed(lambda: user_embedding.clicked_minus_unclicked(task_rows, places, matrix, users))
     lists = task_rows.tolist(), places.tolist(), reduction.min_max(matrix).tolist()
     slow, theirs = timed(lambda: embedding_by_row(*lists, users))
@@ -152,9 +157,9 @@ def compare_embedding(paths: Paths) -> tuple[str, float, float]:
     return f"user embedding, {MODALITY}", slow, fast
 
 
-def compare_training(paths: Paths) -> list[tuple[str, float, float]]:
+def compare_training(settings: Settings) -> list[tuple[str, float, float]]:
     """Compare the building of the matrix and an epoch of training."""
-    factors = inputs.load_factors(paths, TASK, FEATURE, "published")
+    factors = inputs.load_factors(settings, TASK, FEATURE, "published")
     fast_build, parts = timed(lambda: inputs.batches_of_parts(factors, "published", torch.device("cpu")))
     training = parts["training"]
     slow_build, dataset = timed(lambda: Rows(training))
@@ -179,11 +184,11 @@ def main() -> None:
     out = (args.out or measure.ROOT / "sample" / f"bench_{args.scale}").resolve()
     with contextlib.redirect_stdout(io.StringIO()):
         sample_data.main(["--scale", args.scale, "--dataset", "tiktok", "--out", str(out)])
-    paths = load_path(out / "path.json")
-    found = compare_preprocessing(paths)
+    settings = load_path(out / "path.json")
+    found = compare_preprocessing(settings)
     for script in ("get_user_embedding.py", "cross_matrix.py"):
-        measure.run(script, "--paths", str(paths.file), "--dataset", "tiktok", "--force")
-    found += [compare_embedding(paths), *compare_training(paths)]
+        measure.run(script, "--paths", str(settings.file), "--dataset", "tiktok", "--force")
+    found += [compare_embedding(settings), *compare_training(settings)]
     print(f"{'TikTok, ' + args.scale:52}{'row by row':>12}{'ours':>10}{'times as fast':>16}")
     for what, slow, fast in found:
         print(f"{what:52}{slow:10.2f} s{fast:8.2f} s{slow / fast:16.0f}")

@@ -7,6 +7,7 @@ pass over data that comes in pieces, and the same bytes on every run.
 
 from __future__ import annotations
 
+import abc
 import dataclasses
 from collections.abc import Callable
 from typing import Any
@@ -40,7 +41,7 @@ class Components:
         return projected
 
 
-class Rows:
+class Rows(abc.ABC):
     """The rows of a matrix as the fitting sees them: sums over blocks of rows, wherever the blocks lie.
 
     Attributes
@@ -52,17 +53,17 @@ class Rows:
     shape: tuple[int, int]
     is_sparse: bool
 
+    @abc.abstractmethod
     def total(self, function: Callable, *shared: Any) -> Any:
         """Return the sum over all blocks of ``function(block, *shared)``."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def transformed(self, components: Components) -> np.ndarray:
         """Return the projection (rows, components) float32."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def gathered(self) -> Matrix:
         """Return the matrix itself."""
-        raise NotImplementedError
 
 
 class InMemory(Rows):

@@ -17,8 +17,10 @@ import get_user_embedding
 import preprocess_inter
 import preprocess_multimodal
 import sample_data
-from load_path import Paths, load_path
+from load_path import load_path
 from mma4ctr import inputs
+from mma4ctr.grid import pool as grid
+from mma4ctr.settings import Settings
 
 # A time limit for each example fails on a busy machine; timings live in benchmarks.
 settings.register_profile("untimed", deadline=None)
@@ -26,7 +28,7 @@ settings.load_profile("untimed")
 torch.set_num_threads(1)  # the suite runs in one process for each core
 
 
-def run_steps(file: Path, *, dense: bool = False) -> Paths:
+def run_steps(file: Path, *, dense: bool = False) -> Settings:
     """Run steps 1 to 5 on the raw logs of a path.json, for both data sets and both protocols."""
     to = ["--paths", str(file)]
     preprocess_inter.main(to)
@@ -47,7 +49,7 @@ def tiny_raw(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tmp_path_factory: pytest.TempPathFactory, tiny_raw: Path) -> Paths:
+def tiny(tmp_path_factory: pytest.TempPathFactory, tiny_raw: Path) -> Settings:
     """The tiny sample after steps 1 to 5, dense files included; treat it as read-only."""
     return run_steps(paths_file(tmp_path_factory.mktemp("tiny"), tiny_raw), dense=True)
 
@@ -62,7 +64,15 @@ def paths_file(folder: Path, raw: Path, **changes: object) -> Path:
     return file
 
 
-def with_changes(paths: Paths, **changes: object) -> Paths:
+def own_runs(paths: Settings, folder: Path) -> Settings:
+    """Write a path.json into `folder` that reads the artefacts of `paths` and keeps its own runs there."""
+    kept = {"saved_path": folder / "saved", "torch_model_path": folder / "torch_model"}
+    own = with_changes(paths, file=folder / "path.json", **kept)
+    grid.write_settings(own)
+    return own
+
+
+def with_changes(paths: Settings, **changes: object) -> Settings:
     """Return `paths` with some of its values changed."""
     return dataclasses.replace(paths, **changes)
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mma4ctr import item_rows, tiktok
-from mma4ctr.raw_files import Part
+from mma4ctr.data import item_rows
+from mma4ctr.data.datasets import tiktok
+from mma4ctr.data.raw_files import Part
 
 
 def kill_once(marker: Path) -> None:
@@ -39,8 +40,8 @@ def read_titles(part: Part, kept: np.ndarray, folder: Path) -> item_rows.Lines:
 
 def train(arguments: Sequence[str]) -> str:
     """Run mlp.py; the first worker that has done three epochs is killed, and the run that goes on is noted."""
-    from mma4ctr import grid
-    from mma4ctr.training import Trainer
+    from mma4ctr.grid import pool as grid
+    from mma4ctr.training.trainer import Trainer
 
     folder = Path(arguments[arguments.index("--paths") + 1]).parent
     save, resume = Trainer._save, Trainer._resume

@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from mma4ctr import inputs
-from mma4ctr.engine import Engine
+from mma4ctr.protocol import PARTS
 from mma4ctr.schedule import Schedule
-from mma4ctr.tables import PARTS
+from mma4ctr.training.engine import Engine
 
 CPU = torch.device("cpu")
 SCHEDULE = Schedule(

@@ -22,7 +22,7 @@ import get_user_embedding
 import mlp
 import preprocess_inter
 import preprocess_multimodal
-from load_path import Paths
+from mma4ctr.settings import Settings
 
 STEPS = {"1": preprocess_inter, "2": preprocess_multimodal, "3": get_user_embedding, "4": cross_matrix, "5": gen_matrix}
 REPOSITORY = Path(preprocess_inter.__file__).parent
@@ -51,7 +51,7 @@ def refusal(capfd: pytest.CaptureFixture, main: Callable, argv: list[str]) -> st
 
 
 @pytest.fixture(scope="module")
-def watched(tiny: Paths) -> list[int]:
+def watched(tiny: Settings) -> list[int]:
     """The TikTok items of the kept users."""
     return np.load(tiny.graph_path / "tiktok_items.npy").tolist()
 
@@ -65,7 +65,7 @@ def raw(tmp_path: Path, tiny_raw: Path) -> Path:
 
 
 @pytest.fixture
-def built(tmp_path: Path, tiny: Paths) -> Path:
+def built(tmp_path: Path, tiny: Settings) -> Path:
     """A copy of the tiny sample after steps 1 to 5; returns its path.json."""
     shutil.copytree(tiny.parent_folder, tmp_path / "built", ignore=shutil.ignore_patterns("*_dense.npy", "recbole"))
     return tmp_path / "built" / "path.json"
@@ -178,7 +178,7 @@ def kept_line(lines: list[str], number: int, watched: list[int]) -> int:
 
 @pytest.mark.parametrize("case", LINES)
 def test_a_broken_line_is_named(
-    case: str, raw: Path, tmp_path: Path, watched: list[int], tiny: Paths, capfd: pytest.CaptureFixture
+    case: str, raw: Path, tmp_path: Path, watched: list[int], tiny: Settings, capfd: pytest.CaptureFixture
 ) -> None:
     step, name, number, change, said = LINES[case]
     dataset = "tiktok" if name.startswith(TRACK) else "wechat"

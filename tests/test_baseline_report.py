@@ -2,37 +2,38 @@
 
 from __future__ import annotations
 
-import dataclasses
 import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import own_runs
 
 pytest.importorskip("recbole", reason="RecBole is not installed; make test installs it")
 
 import mlp
 from baseline import comp, interactions, models
-from load_path import Paths
-from mma4ctr import artifacts, baseline_runs, baseline_tables, grid, performance_tables, runs
-from mma4ctr.experiment_tables import TaskTables, signed
-from mma4ctr.experiments import ADAPTIVE, VARIANTS, Point
-from mma4ctr.report_model import Cell, Table
-from mma4ctr.results import Results
+from mma4ctr.grid import pool as grid
+from mma4ctr.grid.experiments import ADAPTIVE, VARIANTS, Point
+from mma4ctr.report import baseline_tables, performance_tables
+from mma4ctr.report.model import Cell, Table
+from mma4ctr.report.tables import TaskTables, signed
+from mma4ctr.runs import baselines as baseline_runs
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.find import Results
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 
 DEMO = str(models.FOLDER / "demo.yaml")
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory: pytest.TempPathFactory, tiny: Paths) -> Paths:
+def paths(tmp_path_factory: pytest.TempPathFactory, tiny: Settings) -> Settings:
     """The tiny sample with a folder of its own for runs."""
-    folder = tmp_path_factory.mktemp("baseline_report")
-    own = dataclasses.replace(tiny, file=folder / "path.json", saved_path=folder / "saved")
-    grid.write_settings(own)
-    return own
+    return own_runs(tiny, tmp_path_factory.mktemp("baseline_report"))
 
 
-def test_the_report_has_both_settings_apart(paths: Paths) -> None:
+def test_the_report_has_both_settings_apart(paths: Settings) -> None:
     arguments = ["--paths", str(paths.file), "--dataset", "wechat", "--models", "BPR", "--epochs", "1", "2",
                  "--seeds", "2", "--config", DEMO]  # fmt: skip
     comp.main(arguments)
@@ -48,7 +49,7 @@ def test_the_report_has_both_settings_apart(paths: Paths) -> None:
 
 
 @pytest.fixture(scope="module")
-def compared(paths: Paths) -> Paths:
+def compared(paths: Settings) -> Settings:
     """The same, with MMa4CTR under both protocols and BPR in both settings, the clean one with two seeds."""
     wanted = [Point("wechat", VARIANTS[k], ADAPTIVE, 0, 10) for k in (1, 3)]  # PCA, as the tiny sample has it
     for job in grid.jobs_of(paths, wanted):
@@ -66,7 +67,7 @@ def columns_of(table: Table, row: tuple[Cell, ...]) -> dict[str, Cell]:
 
 
 @pytest.mark.parametrize("name", ["performance", "performance_by_epoch"])
-def test_our_baselines_stand_beside_the_published_ones(name: str, compared: Paths) -> None:
+def test_our_baselines_stand_beside_the_published_ones(name: str, compared: Settings) -> None:
     tables = TaskTables(Results(compared), "wechat")
     table = performance_tables.performance(tables, name)
     (row,) = (columns_of(table, row) for row in table.rows if (row[0].text, row[1].text) == ("BPR", "10"))
@@ -82,7 +83,7 @@ def test_our_baselines_stand_beside_the_published_ones(name: str, compared: Path
     assert later["AUC, ours (sample): clean, pca"].text and not later["AUC, ours (sample): published, pca"].text
 
 
-def test_seconds_and_parameters_stand_beside_the_published_ones(compared: Paths) -> None:
+def test_seconds_and_parameters_stand_beside_the_published_ones(compared: Settings) -> None:
     tables = TaskTables(Results(compared), "wechat")
     table = performance_tables.computation(tables)
     ours, clean, watched = (
@@ -103,7 +104,7 @@ def test_seconds_and_parameters_stand_beside_the_published_ones(compared: Paths)
     assert names >= {"MMa4CTR", *models.MODELS}  # those that have not run have their published figures alone
 
 
-def test_baselines_are_compared_with_mma4ctr_on_the_same_rows(compared: Paths) -> None:
+def test_baselines_are_compared_with_mma4ctr_on_the_same_rows(compared: Settings) -> None:
     table, _ = baseline_tables.section(TaskTables(Results(compared), "wechat")).tables
     assert "Δ is the difference from MMa4CTR (pca) after 10 epochs" in table.note
     (ours,) = (row[2] for row in table.rows if row[0].text == "MMa4CTR (pca)")
@@ -120,7 +121,7 @@ def test_baselines_are_compared_with_mma4ctr_on_the_same_rows(compared: Paths) -
     assert {row[5].details for row in table.rows} == {counted}
 
 
-def test_the_commands_of_the_report_give_the_runs_again(compared: Paths) -> None:
+def test_the_commands_of_the_report_give_the_runs_again(compared: Settings) -> None:
     """Every command is understood and finds its runs finished; together they are all runs."""
     results = Results(compared)
     there = {content["run"] for content in results.metrics if content.get("baseline") in models.MODELS}
@@ -163,12 +164,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return copy
 
 
-def arguments_for(paths: Paths, model: str) -> list[str]:
+def arguments_for(paths: Settings, model: str) -> list[str]:
     return ["--paths", str(paths.file), "--dataset", "wechat", "--models", model, "--epochs", "2",
             "--setting", "clean", "--config", DEMO]  # fmt: skip
 
 
-def test_a_new_baseline_is_one_yaml_file(paths: Paths, folder: Path) -> None:
+def test_a_new_baseline_is_one_yaml_file(paths: Settings, folder: Path) -> None:
     declared = "baseline: {sequential: true, training: clicks, negatives: false}\n"
     (folder / "SASRec.yaml").write_text(declared + "n_layers: 1\nn_heads: 1\nhidden_size: 16\ninner_size: 32\n")
     (run,) = comp.main(arguments_for(paths, "SASRec"))
@@ -181,7 +182,7 @@ def test_a_new_baseline_is_one_yaml_file(paths: Paths, folder: Path) -> None:
 
 
 def test_a_new_baseline_is_one_class(
-    paths: Paths, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    paths: Settings, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:  # fmt: skip
     (tmp_path / "my_models.py").write_text(OWN_CLASS)
@@ -203,7 +204,7 @@ def test_a_new_baseline_is_one_class(
                                       "{sequential: true, training: all, negatives: false}",
                                       "{sequential: true, training: clicks, negatives: true, speed: 3}"])  # fmt: skip
 def test_a_wrong_declaration_ends_in_one_line(
-    declared: str, paths: Paths, folder: Path, capsys: pytest.CaptureFixture[str]
+    declared: str, paths: Settings, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder / "SASRec.yaml").write_text(f"baseline: {declared}\n")
     with pytest.raises(SystemExit) as stopped:

@@ -9,31 +9,32 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import own_runs
 from hypothesis import given
 from hypothesis import strategies as st
 
 pytest.importorskip("recbole", reason="RecBole is not installed; make test installs it")
 
 from baseline import adapter, comp, interactions, models
-from load_path import Paths
-from mma4ctr import artifacts, grid, inputs, metrics, records, runs
+from mma4ctr import inputs
 from mma4ctr.cli import UserError
-from mma4ctr.tables import PARTS
+from mma4ctr.evaluation import metrics
+from mma4ctr.protocol import PARTS
+from mma4ctr.runs import folder as runs
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts, records
 
 SHORT = 5  # the longest history: the models train fast
 
 
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory: pytest.TempPathFactory, tiny: Paths) -> Paths:
+def paths(tmp_path_factory: pytest.TempPathFactory, tiny: Settings) -> Settings:
     """The tiny sample with a folder of its own for runs."""
-    folder = tmp_path_factory.mktemp("baselines")
-    own = dataclasses.replace(tiny, file=folder / "path.json", saved_path=folder / "saved")
-    grid.write_settings(own)
-    return own
+    return own_runs(tiny, tmp_path_factory.mktemp("baselines"))
 
 
 @pytest.fixture(scope="module")
-def task(tiny: Paths) -> interactions.Task:
+def task(tiny: Settings) -> interactions.Task:
     return interactions.load(tiny, "wechat")
 
 
@@ -70,7 +71,7 @@ def test_histories_against_rows_one_by_one(rows: list, cuts: list, most: int) ->
     assert text == [" ".join(map(str, history)) or interactions.BEGIN for history in found]
 
 
-def test_the_rows_are_those_of_mma4ctr(tiny: Paths, task: interactions.Task) -> None:
+def test_the_rows_are_those_of_mma4ctr(tiny: Settings, task: interactions.Task) -> None:
     factors = inputs.load_factors(tiny, "wechat", "vat_concat", "clean")
     for name in PARTS:
         assert np.array_equal(task.parts[name], factors.parts[name])
@@ -90,7 +91,7 @@ def test_pairwise_models_are_given_clicks_alone(tmp_path: Path, task: interactio
 
 @pytest.mark.parametrize("model", models.MODELS)
 def test_each_model_trains_and_is_tested(
-    model: str, paths: Paths, task: interactions.Task, options: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    model: str, paths: Settings, task: interactions.Task, options: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its AUC is RecBole's own on labelled rows, and nothing is left in the working directory."""
     (tmp_path / "work").mkdir()
@@ -119,7 +120,7 @@ def test_each_model_trains_and_is_tested(
 
 
 @pytest.mark.parametrize("model", ["BPR", "FPMC"])
-def test_the_published_setting_runs_apart(model: str, paths: Paths, options: Path) -> None:
+def test_the_published_setting_runs_apart(model: str, paths: Settings, options: Path) -> None:
     arguments = ["--paths", str(paths.file), "--dataset", "wechat", "--models", model, "--epochs", "1",
                  "--setting", "published", "--config", str(options)]  # fmt: skip
     (run,) = comp.main(arguments)
@@ -141,7 +142,7 @@ def test_observed_negatives_are_what_the_user_did_not_click() -> None:
 
 @pytest.mark.parametrize("model", [name for name, kind in models.MODELS.items() if kind.negatives])
 def test_pairwise_models_are_given_observed_negatives_if_asked(
-    model: str, paths: Paths, few: interactions.Task, options: Path
+    model: str, paths: Settings, few: interactions.Task, options: Path
 ) -> None:
     run = dataclasses.replace(run_of(paths, model, options), built_on={"rows": "few"}, negatives="observed")
     made = comp.prepare_clean(run, few)
@@ -170,7 +171,7 @@ def batch_rows(made: adapter.Baseline) -> list[int]:
     return [len(batch) for batch in made.training.batch_sampler]
 
 
-def run_of(paths: Paths, model: str, options: Path, setting: str = "clean", **changes: object) -> comp.Run:
+def run_of(paths: Settings, model: str, options: Path, setting: str = "clean", **changes: object) -> comp.Run:
     """Return the run of a model on wechat for an epoch, with some of its options changed."""
     steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
     built_on = {step: records.require(paths, step, "wechat").id for step in steps}
@@ -205,7 +206,7 @@ SEQUENTIAL = [name for name, kind in models.MODELS.items() if kind.sequential]
 
 @pytest.mark.parametrize("model", SEQUENTIAL)
 def test_rows_without_a_history_are_trained_and_scored(
-    model: str, paths: Paths, few: interactions.Task, options: Path
+    model: str, paths: Settings, few: interactions.Task, options: Path
 ) -> None:
     """The first click of every user is among them; none is dropped, and each holds the begin token alone."""
     run = dataclasses.replace(run_of(paths, model, options, train_batch_size=256), built_on={"rows": "few"})
@@ -234,7 +235,7 @@ def test_rows_without_a_history_are_trained_and_scored(
 
 
 @pytest.mark.parametrize("model", models.MODELS)
-def test_what_each_model_is_trained_on(model: str, paths: Paths, few: interactions.Task, options: Path) -> None:
+def test_what_each_model_is_trained_on(model: str, paths: Settings, few: interactions.Task, options: Path) -> None:
     """Pairwise models see clicks alone and sample negatives; DIN and DIEN every labelled row and nothing else."""
     run = dataclasses.replace(run_of(paths, model, options), built_on={"rows": "few"})
     made = comp.prepare_clean(run, few)
@@ -252,7 +253,7 @@ def test_what_each_model_is_trained_on(model: str, paths: Paths, few: interactio
 
 @pytest.mark.parametrize(("most", "longest"), [(SHORT, SHORT), (50, 50), (1_000, 60)])
 def test_recbole_is_told_the_length_of_the_longest_history(
-    most: int, longest: int, paths: Paths, options: Path
+    most: int, longest: int, paths: Settings, options: Path
 ) -> None:
     """One user has clicked 60 items before the last row; the most recent ones are kept."""
     items = np.arange(64)
@@ -268,7 +269,7 @@ def test_recbole_is_told_the_length_of_the_longest_history(
 
 @pytest.mark.parametrize("setting", comp.SETTINGS)
 @pytest.mark.parametrize("model", ["DIN", "BERT4Rec"])
-def test_no_batch_of_a_single_row(model: str, setting: str, paths: Paths, options: Path) -> None:
+def test_no_batch_of_a_single_row(model: str, setting: str, paths: Settings, options: Path) -> None:
     """Such a batch stops both models; here one would be left over."""
     task = interactions.load(paths, "wechat")
     prepare = {"clean": lambda run: comp.prepare_clean(run, task), "published": comp.prepare_published}[setting]
@@ -280,7 +281,7 @@ def test_no_batch_of_a_single_row(model: str, setting: str, paths: Paths, option
     assert min(batch_rows(made)) > 1
 
 
-def test_rows_other_than_written_are_refused(paths: Paths, few: interactions.Task, options: Path) -> None:
+def test_rows_other_than_written_are_refused(paths: Settings, few: interactions.Task, options: Path) -> None:
     run = dataclasses.replace(run_of(paths, "BPR", options), built_on={"rows": "tampered"})
     there = set(paths.saved_path.glob("baselines/*/*.test.inter"))
     comp.prepare_clean(run, few)

@@ -30,9 +30,14 @@ import adjust_hyperparameter
 import mlp
 import preprocess_inter
 import preprocess_multimodal
-from load_path import Paths, load_path
-from mma4ctr import cluster, grid, item_rows, raw_files, reduction, tiktok
+from load_path import load_path
+from mma4ctr import executor as cluster
+from mma4ctr import reduction
 from mma4ctr.cli import UserError
+from mma4ctr.data import item_rows, raw_files
+from mma4ctr.data.datasets import tiktok
+from mma4ctr.grid import pool as grid
+from mma4ctr.settings import Settings
 
 dask = pytest.importorskip("dask")
 distributed = pytest.importorskip("distributed")
@@ -73,7 +78,7 @@ def raw_with_repeats(tmp_path_factory: pytest.TempPathFactory, tiny_raw: Path) -
     return folder
 
 
-def run_steps(file: Path, *options: str) -> Paths:
+def run_steps(file: Path, *options: str) -> Settings:
     preprocess_inter.main(["--paths", str(file), *options])
     preprocess_multimodal.main(["--paths", str(file), *options])
     return load_path(file)
@@ -164,13 +169,13 @@ def test_the_components_of_rows_on_workers(address: str, monkeypatch: pytest.Mon
 # ---- the grid
 
 
-def lines_of(paths: Paths) -> list[dict[str, str]]:
+def lines_of(paths: Settings) -> list[dict[str, str]]:
     with open(paths.saved_path / "results.csv", newline="") as stream:
         return [{key: value for key, value in line.items() if not key.endswith("_seconds")}
                 for line in csv.DictReader(stream)]  # fmt: skip
 
 
-def grid_of(folder: Path, tiny: Paths, tiny_raw: Path, *options: str) -> tuple[Path, str]:
+def grid_of(folder: Path, tiny: Settings, tiny_raw: Path, *options: str) -> tuple[Path, str]:
     """Run a small grid on a copy of the tiny sample in `folder`; return its path.json and what it printed."""
     shutil.copytree(tiny.parent_folder, folder, ignore=shutil.ignore_patterns("*_dense.npy", "saved", "torch_model"))
     file = paths_file(folder, tiny_raw)
@@ -180,7 +185,7 @@ def grid_of(folder: Path, tiny: Paths, tiny_raw: Path, *options: str) -> tuple[P
 
 
 def test_the_grid_gives_the_single_process_results(
-    tmp_path: Path, tiny: Paths, tiny_raw: Path, address: str, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, tiny: Settings, tiny_raw: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Although a worker is killed after three epochs of a run."""
     here = grid.train  # in this very process, which spares the start of another
@@ -351,7 +356,7 @@ def test_jobs_are_for_one_machine(capsys: pytest.CaptureFixture[str]) -> None:
     assert "--scheduler: not allowed with argument --jobs" in capsys.readouterr().err
 
 
-def test_workers_of_the_grid_have_one_thread(tiny: Paths) -> None:
+def test_workers_of_the_grid_have_one_thread(tiny: Settings) -> None:
     class TwoThreads:
         workers = staticmethod(lambda: {"tcp://a:1": {"nthreads": 2, "resources": {}}})
 

@@ -12,11 +12,19 @@ from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
 import mlp
-from load_path import Paths, load_path
-from mma4ctr import artifacts, comparison, experiment_tables, grid, leak_audit, metrics, performance_tables, rows, runs
-from mma4ctr.experiment_tables import CONTRADICTED, DIFFERENT, TaskTables, published_cell
-from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS, VARIANTS, Point
-from mma4ctr.results import Evaluation, Results
+from load_path import load_path
+from mma4ctr.evaluation import leak_audit, metrics
+from mma4ctr.grid import pool as grid
+from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS, VARIANTS, Point
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.report import performance_tables
+from mma4ctr.report import tables as experiment_tables
+from mma4ctr.report.tables import CONTRADICTED, DIFFERENT, TaskTables, published_cell
+from mma4ctr.runs import comparison
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.find import Evaluation, Results
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 
 
 def evaluation(folder: Path, name: str, places: np.ndarray, task_rows: np.ndarray, scores: np.ndarray) -> Evaluation:
@@ -115,7 +123,7 @@ def test_settings_are_called_different_only_where_the_interval_excludes_0(
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Paths) -> Paths:
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Settings) -> Settings:
     """The tiny sample with runs of its own folder: vat_concat with two seeds and a single modality, 10 epochs."""
     folder = tmp_path_factory.mktemp("trained")
     paths = load_path(tiny.file)
@@ -130,7 +138,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Paths) -> Paths:
     return load_path(file)
 
 
-def test_tables_show_what_has_run_beside_what_is_published(trained: Paths) -> None:
+def test_tables_show_what_has_run_beside_what_is_published(trained: Settings) -> None:
     tables = TaskTables(Results(trained), "wechat")
     assert tables.variants == [VARIANTS[1]]
     table = tables.experiment("single_modal")
@@ -147,7 +155,7 @@ def test_tables_show_what_has_run_beside_what_is_published(trained: Paths) -> No
     assert (long[2].text, long[4].text) == ("0.9466", "")
 
 
-def test_the_spread_over_seeds_is_shown(trained: Paths) -> None:
+def test_the_spread_over_seeds_is_shown(trained: Settings) -> None:
     table = performance_tables.performance(TaskTables(Results(trained), "wechat"), "performance")
     (ours,) = (row[3] for row in table.rows if row[0].text == "MMa4CTR" and row[1].text == "10")
     assert any("over 2 seeds" in line for line in ours.details)
@@ -158,7 +166,7 @@ def test_the_spread_over_seeds_is_shown(trained: Paths) -> None:
     assert blank[2].text == ""
 
 
-def test_a_task_without_runs_has_no_columns_of_its_own(trained: Paths) -> None:
+def test_a_task_without_runs_has_no_columns_of_its_own(trained: Settings) -> None:
     tables = TaskTables(Results(trained), "tiktok_finish")
     assert tables.variants == []
     table = tables.experiment("epochs")
@@ -188,11 +196,11 @@ def test_every_published_auc_of_mma4ctr_stands_in_a_table() -> None:
 
 
 @pytest.mark.parametrize("protocol", ["published", "clean"])
-def test_the_audit_against_rows_counted_one_by_one(tiny: Paths, protocol: str) -> None:
+def test_the_audit_against_rows_counted_one_by_one(tiny: Settings, protocol: str) -> None:
     task_rows = artifacts.load(tiny, "rows", task="wechat", protocol=protocol)
     ids, fused = (artifacts.load(tiny, name, dataset="wechat") for name in ("items", "fused_items"))
     covered = np.isin(ids[task_rows[:, 1]], fused)
-    test = rows.split(protocol, task_rows[:, 0], covered, tiny.seed)["test"]
+    test = PROTOCOLS[protocol].split(task_rows[:, 0], covered, tiny.seed)["test"]
     seen = range(len(task_rows))
     if protocol == "clean":
         seen = []
@@ -209,7 +217,7 @@ def test_the_audit_against_rows_counted_one_by_one(tiny: Paths, protocol: str) -
     assert found.auc == pytest.approx(roc_auc_score(task_rows[test, 2], rate))
 
 
-def test_shuffled_labels_leak_under_the_published_protocol_alone(tiny: Paths) -> None:
+def test_shuffled_labels_leak_under_the_published_protocol_alone(tiny: Settings) -> None:
     published, clean = (leak_audit.audit(tiny, "wechat", protocol) for protocol in ("published", "clean"))
     standard_error = clean.spread / math.sqrt(leak_audit.DRAWS)
     assert abs(clean.shuffled - 0.5) < 4 * standard_error

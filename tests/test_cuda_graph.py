@@ -15,10 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from small_problem import CPU, IN_FEATURES, changed, factors_of, script
 
-from mma4ctr import inputs, metrics
-from mma4ctr.cuda_graph import CudaGraph, Orders
-from mma4ctr.engine import Engine, order_of_rows
-from mma4ctr.training import Trainer
+from mma4ctr import inputs
+from mma4ctr.evaluation import metrics
+from mma4ctr.training.cuda_graph import CudaGraph, Orders
+from mma4ctr.training.engine import Engine, order_of_rows
+from mma4ctr.training.trainer import Trainer
 
 DEVICES = [
     "cpu",

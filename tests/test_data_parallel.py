@@ -18,18 +18,21 @@ import numpy as np
 import pytest
 import torch
 import torch.multiprocessing
-from conftest import paths_file
+from conftest import own_runs
 from hypothesis import given
 from hypothesis import strategies as st
 from small_problem import CPU, IN_FEATURES, changed, factors_of
 
 import mlp
-from load_path import Paths
-from mma4ctr import artifacts, data_parallel, inputs, runs
-from mma4ctr.data_parallel import DataParallel
-from mma4ctr.engine import Engine
-from mma4ctr.model import LOSSES, MLP, initialise
-from mma4ctr.training import Trainer
+from mma4ctr import inputs
+from mma4ctr.models.mma4ctr import LOSSES, MLP, initialise
+from mma4ctr.runs import folder as runs
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
+from mma4ctr.training import data_parallel
+from mma4ctr.training.data_parallel import DataParallel
+from mma4ctr.training.engine import Engine
+from mma4ctr.training.trainer import Trainer
 
 ROOT = Path(__file__).resolve().parents[1]
 BATCHES = (300, 7, 1)  # with one row, the second process has none
@@ -164,26 +167,18 @@ def torchrun(file: Path, *more: str) -> subprocess.Popen:
 
 
 @pytest.fixture(scope="module")
-def single(tiny: Paths) -> dict:
+def single(tiny: Settings) -> dict:
     """What one process finds."""
     (run,) = mlp.main(["--paths", str(tiny.file), *OPTIONS])
     return {**runs.read_metrics(tiny, run), "history": history_of(tiny, run)}
 
 
-def history_of(paths: Paths, run: str) -> list[dict]:
+def history_of(paths: Settings, run: str) -> list[dict]:
     """Return the history of a run."""
     return artifacts.read_json(runs.folder_of(paths, run) / "history.json", "mlp.py")
 
 
-def elsewhere(tiny: Paths, folder: Path) -> Path:
-    """Write a path.json that reads the artefacts of `tiny` and keeps its runs in `folder`."""
-    keys = ("graph_path", "modal_path", "user_embedding_path", "matrix_path")
-    kept = {key: str(getattr(tiny, key)) for key in keys}
-    own = {"saved_path": str(folder / "saved"), "torch_model_path": str(folder / "torch_model")}
-    return paths_file(folder, tiny.raw_folder("wechat").parents[1], **kept, **own)
-
-
-def assert_found(paths: Paths, single: dict) -> None:
+def assert_found(paths: Settings, single: dict) -> None:
     """Assert that a run left what the single process found, and nothing else."""
     (file,) = [file for file in paths.saved_path.glob("*/metrics.json") if "epochs_run" in file.read_text()]
     found = artifacts.read_json(file, "mlp.py")
@@ -197,8 +192,8 @@ def assert_found(paths: Paths, single: dict) -> None:
     assert not list(paths.saved_path.rglob("*.part"))
 
 
-def test_a_killed_process_costs_the_epoch_not_the_result(tiny: Paths, single: dict, tmp_path: Path) -> None:
-    file = elsewhere(tiny, tmp_path)
+def test_a_killed_process_costs_the_epoch_not_the_result(tiny: Settings, single: dict, tmp_path: Path) -> None:
+    file = own_runs(tiny, tmp_path).file
     started = torchrun(file, "--max-restarts", "1")
     while not list(tmp_path.glob("torch_model/*/checkpoint.pt")):
         assert started.poll() is None, started.communicate()[1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mma4ctr.artifacts import ARTIFACTS, READS
+from mma4ctr.store.artifacts import ARTIFACTS, READS
 
 STEPS = list(READS)
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 from sklearn.preprocessing import MinMaxScaler
 
-from mma4ctr import fusion, reduction
+from mma4ctr import reduction
+from mma4ctr.features import fusion
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -20,10 +20,14 @@ from conftest import paths_file
 
 import adjust_hyperparameter
 import mlp
-from load_path import Paths, load_path
-from mma4ctr import cli, grid, results, runs
-from mma4ctr.experiments import ADAPTIVE, EXPERIMENTS, PLAIN, VARIANTS, Point, points
-from mma4ctr.results import Results
+from load_path import load_path
+from mma4ctr import cli
+from mma4ctr.grid import pool as grid
+from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS, PLAIN, VARIANTS, Point, points
+from mma4ctr.runs import find as results
+from mma4ctr.runs import folder as runs
+from mma4ctr.runs.find import Results
+from mma4ctr.settings import Settings
 
 FIRST = VARIANTS[0]
 SMALL = ("--dataset", "wechat", "--experiment", "single_modal", "--longest", "10")
@@ -31,12 +35,12 @@ SMALL += ("--protocol", "clean", "--reduction", "average_pooling", "--jobs", "2"
 
 
 @pytest.fixture
-def copy(tmp_path: Path, tiny: Paths, tiny_raw: Path) -> Path:
+def copy(tmp_path: Path, tiny: Settings, tiny_raw: Path) -> Path:
     """The path.json of a copy of the tiny sample after steps 1 to 5."""
     return copied(tmp_path / "one", tiny, tiny_raw)
 
 
-def copied(folder: Path, tiny: Paths, tiny_raw: Path) -> Path:
+def copied(folder: Path, tiny: Settings, tiny_raw: Path) -> Path:
     ignored = shutil.ignore_patterns("*_dense.npy", "saved", "torch_model")
     shutil.copytree(tiny.parent_folder, folder, ignore=ignored)
     return paths_file(folder, tiny_raw)
@@ -118,7 +122,7 @@ def lines_of(file: Path) -> list[dict[str, str]]:
 
 
 @pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny: Paths, tiny_raw: Path) -> tuple[Path, str]:
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, tiny: Settings, tiny_raw: Path) -> tuple[Path, str]:
     """The path.json of a grid that ran to its end, and what it printed."""
     file = copied(tmp_path_factory.mktemp("grid") / "one", tiny, tiny_raw)
     with contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -149,7 +153,7 @@ def test_a_dry_run_writes_nothing(copy: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_a_killed_grid_goes_on_to_the_same_results(
-    tmp_path: Path, undisturbed: tuple[Path, str], tiny: Paths, tiny_raw: Path
+    tmp_path: Path, undisturbed: tuple[Path, str], tiny: Settings, tiny_raw: Path
 ) -> None:
     one, two = undisturbed[0], copied(tmp_path / "two", tiny, tiny_raw)
     command = [sys.executable, "-u", "adjust_hyperparameter.py", "--paths", str(two), *SMALL]

@@ -23,12 +23,18 @@ from sklearn.preprocessing import MinMaxScaler
 import cross_matrix
 import gen_matrix
 import get_user_embedding
-from load_path import Paths, load_path
-from mma4ctr import artifacts, inputs, item_tables, matrices, wechat
+from load_path import load_path
+from mma4ctr import inputs
+from mma4ctr.catalogue import FEATURES, MODALITIES, hidden_widths
 from mma4ctr.cli import UserError
-from mma4ctr.cluster import LocalExecutor
-from mma4ctr.model import MLP, number_of_parameters
-from mma4ctr.tables import FEATURES, MODALITIES, PARTS, PROTOCOLS, TASKS, hidden_widths
+from mma4ctr.data.datasets import wechat
+from mma4ctr.data.registry import TASKS
+from mma4ctr.executor import LocalExecutor
+from mma4ctr.features import item_tables, matrices
+from mma4ctr.models.mma4ctr import MLP, number_of_parameters
+from mma4ctr.protocol import PARTS, PROTOCOLS
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 
 CPU = torch.device("cpu")
 SOME_FEATURES = ("visual", "textual", "va_cross", "vat_cross", "at_concat", "vat_concat")
@@ -36,7 +42,7 @@ CASES = [(task, protocol, feature) for task in TASKS for protocol in PROTOCOLS f
 SINGLE, CROSS, CONCAT = "single", "cross", "concat"
 
 
-def dense_of(paths: Paths, task: str, protocol: str, feature: str) -> np.ndarray:
+def dense_of(paths: Settings, task: str, protocol: str, feature: str) -> np.ndarray:
     """Return the published layout [user id | item features | click] of one feature."""
     name = "single_dense" if FEATURES[feature].fusion == SINGLE else "fused_dense"
     return np.load(artifacts.path(paths, name, task=task, protocol=protocol, feature=feature))
@@ -54,7 +60,7 @@ def dense_part(factors: inputs.Factors, dense: np.ndarray, name: str) -> np.ndar
     return dense[[place[one] for one in factors.parts[name].tolist()]]
 
 
-def users_of_dense(paths: Paths, task: str, protocol: str, feature: str, user_ids: np.ndarray) -> np.ndarray:
+def users_of_dense(paths: Settings, task: str, protocol: str, feature: str, user_ids: np.ndarray) -> np.ndarray:
     """Look up each row's user embedding by the user's id, modality by modality."""
     ids = artifacts.load(paths, "users", dataset=TASKS[task].dataset)[:, 0].tolist()
     keys = {"task": task, "protocol": protocol, "reduction": paths.user_reduction}
@@ -73,7 +79,7 @@ def everything(batches: inputs.Batches, size: int, order: torch.Tensor | None = 
     return np.concatenate([batch for batch, _ in pieces]), np.concatenate([clicks for _, clicks in pieces])
 
 
-def item_vectors(paths: Paths, dataset: str, feature: str) -> dict[int, list[float]]:
+def item_vectors(paths: Settings, dataset: str, feature: str) -> dict[int, list[float]]:
     """Return each item's features by its id, put together from the files of steps 2 and 4."""
     fusion, modalities = FEATURES[feature].fusion, FEATURES[feature].modalities
     if fusion == SINGLE:
@@ -89,7 +95,7 @@ def item_vectors(paths: Paths, dataset: str, feature: str) -> dict[int, list[flo
 
 @pytest.mark.parametrize(("task", "protocol", "feature"), CASES)
 def test_the_dense_file_joins_user_item_and_click_row_by_row(
-    tiny: Paths, task: str, protocol: str, feature: str
+    tiny: Settings, task: str, protocol: str, feature: str
 ) -> None:
     dataset = TASKS[task].dataset
     users = artifacts.load(tiny, "users", dataset=dataset)[:, 0].tolist()
@@ -105,7 +111,7 @@ def test_the_dense_file_joins_user_item_and_click_row_by_row(
     assert dense.tobytes() == np.array(expected).tobytes()
 
 
-def test_a_feature_covers_the_items_that_have_what_it_needs(tiny: Paths) -> None:
+def test_a_feature_covers_the_items_that_have_what_it_needs(tiny: Settings) -> None:
     for dataset in ("wechat", "tiktok"):
         having = {
             name: set(artifacts.load(tiny, "modality_items", dataset=dataset, modality=name).tolist())
@@ -120,7 +126,7 @@ def test_a_feature_covers_the_items_that_have_what_it_needs(tiny: Paths) -> None
 
 @pytest.mark.parametrize(("task", "protocol", "feature"), CASES)
 def test_a_batch_before_scaling_is_the_dense_file_to_the_bit(
-    tiny: Paths, task: str, protocol: str, feature: str
+    tiny: Settings, task: str, protocol: str, feature: str
 ) -> None:
     factors = inputs.load_factors(tiny, task, feature, protocol)
     dense = dense_of(tiny, task, protocol, feature)
@@ -137,7 +143,7 @@ def test_a_batch_before_scaling_is_the_dense_file_to_the_bit(
 
 
 @pytest.mark.parametrize(("task", "protocol", "feature"), CASES)
-def test_scaled_batches_are_those_of_scikit_learn(tiny: Paths, task: str, protocol: str, feature: str) -> None:
+def test_scaled_batches_are_those_of_scikit_learn(tiny: Settings, task: str, protocol: str, feature: str) -> None:
     factors = inputs.load_factors(tiny, task, feature, protocol)
     dense = dense_of(tiny, task, protocol, feature)
     wanted = {}
@@ -165,7 +171,7 @@ def test_clean_test_rows_are_not_clipped() -> None:
     assert everything(published["test"], 9)[0].tolist() == [[0, 0, 0, 0], [0, 0, 1, 1]]
 
 
-def test_batches_come_in_the_order_asked_for(tiny: Paths) -> None:
+def test_batches_come_in_the_order_asked_for(tiny: Settings) -> None:
     factors = inputs.load_factors(tiny, "wechat", "va_cross", "clean")
     batches = inputs.batches_of_parts(factors, "clean", CPU)["validation"]
     whole, clicks = everything(batches, len(batches))
@@ -200,7 +206,7 @@ TASK_OF = {"wechat": "wechat", "tiktok": "tiktok_like"}
 
 
 @pytest.fixture(scope="module")
-def wide(tmp_path_factory: pytest.TempPathFactory) -> Paths:
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Random modalities of the full data's width for 300 items and 50 users, put through steps 3, 4 and 5."""
     file = tmp_path_factory.mktemp("wide") / "path.json"
     file.write_text(json.dumps({"parent_folder": ".", "protocol": "clean"}))
@@ -227,14 +233,14 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Paths:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("dataset", FULL)
-def test_in_features_of_every_feature(wide: Paths, dataset: str, protocol: str) -> None:
+def test_in_features_of_every_feature(wide: Settings, dataset: str, protocol: str) -> None:
     _, in_features, _ = FULL[dataset]
     found = {name: inputs.load_factors(wide, TASK_OF[dataset], name, protocol).in_features for name in FEATURES}
     assert found == in_features
 
 
 @pytest.mark.parametrize("dataset", FULL)
-def test_length_0_takes_the_bare_user_id(wide: Paths, dataset: str) -> None:
+def test_length_0_takes_the_bare_user_id(wide: Settings, dataset: str) -> None:
     _, _, in_features = FULL[dataset]
     paths = with_changes(wide, user_embedding_length=0)
     factors = inputs.load_factors(paths, TASK_OF[dataset], "vat_concat", "clean")
@@ -248,7 +254,7 @@ def test_length_0_takes_the_bare_user_id(wide: Paths, dataset: str) -> None:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("feature", ["visual", "vat_concat", "va_cross"])
 def test_reduced_features_are_gathered_from_the_same_table_as_the_dense_file(
-    wide: Paths, feature: str, protocol: str
+    wide: Settings, feature: str, protocol: str
 ) -> None:
     dense = np.load(matrices.write_dense(wide, "wechat", feature, protocol))
     factors = inputs.load_factors(wide, "wechat", feature, protocol)
@@ -257,7 +263,7 @@ def test_reduced_features_are_gathered_from_the_same_table_as_the_dense_file(
         assert batch[:, -128:].astype(np.float64).tobytes() == dense_part(factors, dense, name)[:, 1:-1].tobytes()
 
 
-def test_a_part_with_a_single_class_is_refused(wide: Paths, tmp_path: Path) -> None:
+def test_a_part_with_a_single_class_is_refused(wide: Settings, tmp_path: Path) -> None:
     paths = with_changes(wide, graph_path=tmp_path)
     for name in ("users", "items"):
         artifacts.save(paths, name, artifacts.load(wide, name, dataset="tiktok"), dataset="tiktok")

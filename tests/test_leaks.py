@@ -21,9 +21,13 @@ import torch
 from conftest import paths_file, run_steps
 
 import mlp
-from load_path import Paths, load_path
-from mma4ctr import artifacts, inputs
-from mma4ctr.tables import MODALITIES, PARTS, TASKS
+from load_path import load_path
+from mma4ctr import inputs
+from mma4ctr.catalogue import MODALITIES
+from mma4ctr.data.registry import TASKS
+from mma4ctr.protocol import PARTS
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 
 TRAIN = ("--protocol", "clean", "--epochs", "3", "--batch_size", "512", "--device", "cpu")
 RUNS = [("wechat", "vat_concat"), ("wechat", "visual"), ("tiktok_finish", "vat_cross"), ("tiktok_like", "va_concat")]
@@ -139,7 +143,7 @@ def train(file: Path, options: tuple[str, ...]) -> dict[tuple[str, str], Path]:
 class Outcome:
     """What came of one version of the raw logs."""
 
-    paths: Paths
+    paths: Settings
     runs: dict[tuple[str, ...], dict[tuple[str, str], Path]]  # options -> (task, feature) -> run folder
 
 
@@ -185,7 +189,7 @@ def parts_of(rows: np.ndarray) -> np.ndarray:
     return part
 
 
-def clean_artefacts(paths: Paths) -> dict[str, bytes]:
+def clean_artefacts(paths: Settings) -> dict[str, bytes]:
     """Return the bytes of every artefact of the clean protocol or of no protocol, but for rows and records."""
     folders = (paths.graph_path, paths.modal_path, paths.user_embedding_path, paths.matrix_path)
     files = [file for folder in folders for file in sorted(folder.iterdir()) if file.is_file()]

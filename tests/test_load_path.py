@@ -13,7 +13,8 @@ from test_bad_input import STEPS, listing, refusal
 import load_path as load_path_script
 import mlp
 import preprocess_inter
-from load_path import DEFAULT_FILE, FOLDERS, KEYS, Paths, load_path
+from load_path import load_path
+from mma4ctr.settings import DEFAULT_FILE, FOLDERS, KEYS, SWITCHES, Settings
 
 PUBLISHED = (
     *("parent_folder", "dataset_path", "wechat_dataset_path", "tiktok_dataset_path", "graph_path", "modal_path"),
@@ -39,7 +40,7 @@ def test_a_file_with_the_published_keys_alone_loads(tmp_path: Path) -> None:
 
 def test_the_keys_are_the_published_ones_and_the_switches() -> None:
     assert set(FOLDERS) == set(PUBLISHED)
-    assert set(KEYS) == {*PUBLISHED, *load_path_script.SWITCHES}
+    assert set(KEYS) == {*PUBLISHED, *SWITCHES}
 
 
 def test_the_defaults_are_the_shipped_file(tmp_path: Path) -> None:
@@ -68,7 +69,7 @@ def test_folders_are_relative_to_parent_folder_and_that_to_the_file(
 
 def test_the_object_is_frozen_and_typed(tmp_path: Path) -> None:
     paths = load_path(write(tmp_path, click_threshold=1, min_interactions={"tiktok": 7}))
-    assert isinstance(paths, Paths)
+    assert isinstance(paths, Settings)
     with pytest.raises(dataclasses.FrozenInstanceError):
         paths.seed = 1
     with pytest.raises(TypeError):

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
-from mma4ctr import label_rates, metrics
+from mma4ctr.evaluation import label_rates, metrics
 
 # (user, label, score): few distinct scores, so that many tie.
 PREDICTIONS = st.lists(

@@ -15,9 +15,12 @@ import pytest
 import torch
 from sklearn.metrics import roc_auc_score
 
-from mma4ctr import engine, inputs, rows, user_embedding
+from mma4ctr import inputs
+from mma4ctr.features import user_embedding
+from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.schedule import Schedule
-from mma4ctr.training import Trainer
+from mma4ctr.training import engine
+from mma4ctr.training.trainer import Trainer
 
 USERS, ROWS_EACH, ITEMS, COLUMNS, LENGTH = 1_500, 60, 400, 12, 6
 SCHEDULE = Schedule(
@@ -40,10 +43,10 @@ def rows_without_signal(seed: int) -> tuple[np.ndarray, np.ndarray]:
 def scores(seed: int, protocol: str) -> dict[str, float]:
     """Train on one protocol and return AUC, its standard error without signal, and the AUC of the user's rate."""
     made, items = rows_without_signal(seed)
-    kept = made[rows.embedding_rows(protocol, made[:, 0])]
+    kept = made[PROTOCOLS[protocol].embedding_rows(made[:, 0])]
     difference = user_embedding.clicked_minus_unclicked(kept, np.arange(ITEMS), items, USERS)
     users = user_embedding.finish(difference, np.zeros(USERS, dtype=np.int64), "pca", LENGTH)
-    parts = rows.split(protocol, made[:, 0], np.ones(len(made), dtype=bool), seed)
+    parts = PROTOCOLS[protocol].split(made[:, 0], np.ones(len(made), dtype=bool), seed)
     factors = inputs.Factors(users, items, made, parts)
     batches = inputs.batches_of_parts(factors, protocol, torch.device("cpu"))
     mlp = Trainer(factors.in_features, batches, SCHEDULE).run()

@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mma4ctr import published
+from mma4ctr.catalogue import FEATURES
 from mma4ctr.cli import UserError
-from mma4ctr.tables import FEATURES, TASKS
+from mma4ctr.data.registry import TASKS
+from mma4ctr.published import tables as published
 
 SEED = Path(__file__).resolve().parents[2] / "shared" / "seeds" / "mma4ctr_readme.md"
 # Table, without its data set -> cells.

@@ -13,11 +13,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from load_path import Paths
-from mma4ctr import artifacts, tiktok, wechat
 from mma4ctr.cli import UserError
-from mma4ctr.cluster import LocalExecutor
-from mma4ctr.raw_files import Part
+from mma4ctr.data.datasets import tiktok, wechat
+from mma4ctr.data.raw_files import Part
+from mma4ctr.executor import LocalExecutor
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 
 ACTION_COLUMNS = (
     *("userid", "feedid", "date_", "device", "read_comment", "comment", "like", "play", "stay", "click_avatar"),
@@ -358,7 +359,7 @@ def test_feature_files_that_cannot_be_told_apart_are_refused(tmp_path: Path, nam
 
 
 @pytest.mark.parametrize(("dataset", "label"), [("wechat", "like"), ("tiktok", "finish")])
-def test_statistics_equal_plain_counts(tiny: Paths, dataset: str, label: str) -> None:
+def test_statistics_equal_plain_counts(tiny: Settings, dataset: str, label: str) -> None:
     folder = tiny.raw_folder(dataset)
     if dataset == "wechat":
         with open(folder / "user_action.csv", newline="") as stream:

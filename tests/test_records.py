@@ -19,7 +19,8 @@ import get_user_embedding
 import mlp
 import preprocess_inter
 import preprocess_multimodal
-from load_path import Paths, load_path
+from load_path import load_path
+from mma4ctr.settings import Settings
 
 SCRIPTS = {
     f"{module.__name__}.py": module.main
@@ -29,7 +30,7 @@ TRAIN = ("--epochs", "1", "--device", "cpu")
 
 
 @pytest.fixture
-def built(tmp_path: Path, tiny: Paths, tiny_raw: Path) -> Path:
+def built(tmp_path: Path, tiny: Settings, tiny_raw: Path) -> Path:
     """A movable copy of the tiny sample, raw files and all, after steps 1 to 5; returns its path.json."""
     folder = tmp_path / "built"
     shutil.copytree(tiny.parent_folder, folder, ignore=shutil.ignore_patterns("*_dense.npy", "recbole"))

@@ -15,7 +15,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
-from mma4ctr import raw_files, reduction
+from mma4ctr import reduction
+from mma4ctr.data import raw_files
 
 SEEDS = st.integers(0, 2**32 - 1)
 NUMBERS = st.one_of(st.integers(1, 9), st.floats(0.3, 0.97))

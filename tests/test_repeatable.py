@@ -13,8 +13,8 @@ import torch
 from small_problem import IN_FEATURES, SCHEDULE, bytes_of, changed, script, without_seconds
 from torch import nn
 
-from mma4ctr.engine import Engine
-from mma4ctr.training import Trainer
+from mma4ctr.training.engine import Engine
+from mma4ctr.training.trainer import Trainer
 
 # ------------------------------------------------------------------ patience
 

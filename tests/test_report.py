@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mma4ctr import plots, report
 from mma4ctr.cli import UserError
-from mma4ctr.report_model import Cell, Picture, Report, Section, Table
+from mma4ctr.report import html as report
+from mma4ctr.report import plots
+from mma4ctr.report.model import Cell, Picture, Report, Section, Table
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")

@@ -18,7 +18,7 @@ import torch
 from conftest import paths_file
 
 import mlp
-from load_path import Paths
+from mma4ctr.settings import Settings
 
 EPOCHS = 16
 OPTIONS = ("--dataset", "wechat", "--epochs", str(EPOCHS), "--batch_size", "512", "--device", "cpu")
@@ -29,7 +29,7 @@ VARIANTS = {
 
 
 @pytest.fixture
-def copies(tmp_path: Path, tiny: Paths, tiny_raw: Path) -> tuple[Path, Path]:
+def copies(tmp_path: Path, tiny: Settings, tiny_raw: Path) -> tuple[Path, Path]:
     """The path.json of two copies of the tiny sample after steps 1 to 5."""
     for name in ("one", "two"):
         ignored = shutil.ignore_patterns("*_dense.npy", "saved", "torch_model")

@@ -14,8 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mma4ctr import rows
-from mma4ctr.tables import PARTS, PROTOCOLS
+from mma4ctr.data.interactions import task_rows
+from mma4ctr.data.item_rows import places_in
+from mma4ctr.protocol import PARTS, PROTOCOLS, clean_parts
 
 # (user, item, click), sorted by user as step 1 leaves them; few users and items, so that pairs repeat.
 INTERACTIONS = st.lists(
@@ -71,21 +72,21 @@ def clean_part_of_each_row(users: list[int]) -> list[int]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(interactions=INTERACTIONS)
 def test_repeats_collapse_and_the_order_stays(protocol: str, interactions: list[tuple[int, int, int]]) -> None:
-    made = rows.task_rows(frame_of(interactions), "like", protocol)
+    made = task_rows(frame_of(interactions), "like", PROTOCOLS[protocol])
     assert made.dtype == np.int32
     assert [tuple(row) for row in made.tolist()] == first_of_each(interactions, protocol)
 
 
 def test_a_pair_with_both_labels_is_two_rows_only_under_the_published_protocol() -> None:
     frame = frame_of([(0, 7, 0), (0, 7, 1), (0, 7, 0), (0, 7, 1)])
-    assert rows.task_rows(frame, "like", "published").tolist() == [[0, 7, 0], [0, 7, 1]]
-    assert rows.task_rows(frame, "like", "clean").tolist() == [[0, 7, 0]]
+    assert task_rows(frame, "like", PROTOCOLS["published"]).tolist() == [[0, 7, 0], [0, 7, 1]]
+    assert task_rows(frame, "like", PROTOCOLS["clean"]).tolist() == [[0, 7, 0]]
 
 
 def test_finish_and_like_collapse_separately() -> None:
     frame = pl.DataFrame({"user": [0, 0], "item": [7, 7], "finish": [1, 1], "like": [0, 1]})
-    assert rows.task_rows(frame, "finish", "published").tolist() == [[0, 7, 1]]
-    assert rows.task_rows(frame, "like", "published").tolist() == [[0, 7, 0], [0, 7, 1]]
+    assert task_rows(frame, "finish", PROTOCOLS["published"]).tolist() == [[0, 7, 1]]
+    assert task_rows(frame, "like", PROTOCOLS["published"]).tolist() == [[0, 7, 0], [0, 7, 1]]
 
 
 @given(interactions=INTERACTIONS, seed=SEEDS)
@@ -93,25 +94,25 @@ def test_no_label_decides_which_rows_exist_under_clean(interactions: list[tuple[
     rng = np.random.default_rng(seed)
     drawn = [(user, item, int(rng.integers(2))) for user, item, _ in interactions]
     flipped = [(user, item, 1 - click) for user, item, click in interactions]
-    as_they_are = rows.task_rows(frame_of(interactions), "like", "clean")
+    as_they_are = task_rows(frame_of(interactions), "like", PROTOCOLS["clean"])
     for other in (drawn, flipped):
-        changed = rows.task_rows(frame_of(other), "like", "clean")
+        changed = task_rows(frame_of(other), "like", PROTOCOLS["clean"])
         assert np.array_equal(changed[:, :2], as_they_are[:, :2])
         covered = cover(as_they_are[:, 0], seed)
-        parts = [rows.split("clean", made[:, 0], covered, seed) for made in (as_they_are, changed)]
+        parts = [PROTOCOLS["clean"].split(made[:, 0], covered, seed) for made in (as_they_are, changed)]
         assert all(np.array_equal(parts[0][name], parts[1][name]) for name in PARTS)
 
 
 @given(counts=COUNTS)
 def test_clean_parts(counts: list[int]) -> None:
     users = users_of(counts)
-    assert rows.clean_parts(users).tolist() == clean_part_of_each_row(users.tolist())
+    assert clean_parts(users).tolist() == clean_part_of_each_row(users.tolist())
 
 
 @pytest.mark.parametrize(("number", "tested"), [(1, 0), (9, 0), (10, 1), (19, 1), (20, 2), (29, 2), (99, 9), (100, 10)])
 def test_a_user_gives_a_tenth_to_test_and_a_tenth_to_validation(number: int, tested: int) -> None:
     expected = [0] * (number - 2 * tested) + [1] * tested + [2] * tested
-    assert rows.clean_parts(np.zeros(number, dtype=np.int32)).tolist() == expected
+    assert clean_parts(np.zeros(number, dtype=np.int32)).tolist() == expected
 
 
 @given(counts=COUNTS, seed=SEEDS)
@@ -119,7 +120,7 @@ def test_clean_split_shares_one_cut_whatever_a_feature_covers(counts: list[int],
     users = users_of(counts)
     covered = cover(users, seed)
     part = clean_part_of_each_row(users.tolist())
-    split = rows.split("clean", users, covered, seed)
+    split = PROTOCOLS["clean"].split(users, covered, seed)
     assert tuple(split) == PARTS
     for number, name in enumerate(PARTS):
         assert split[name].tolist() == [k for k in range(len(users)) if covered[k] and part[k] == number]
@@ -131,9 +132,9 @@ def test_published_split_groups_users_in_seeded_order_and_cuts_at_80_and_90_perc
 ) -> None:
     users = users_of(counts)
     covered = cover(users, seed)
-    split = rows.split("published", users, covered, seed)
+    split = PROTOCOLS["published"].split(users, covered, seed)
     # The order of users, read off a split in which every row is covered, is the same whatever a feature covers.
-    everything = rows.split("published", users, np.ones(len(users), dtype=bool), seed)
+    everything = PROTOCOLS["published"].split(users, np.ones(len(users), dtype=bool), seed)
     order = dict.fromkeys(users[np.concatenate([everything[name] for name in PARTS])].tolist())
     expected = [k for user in order for k in range(len(users)) if covered[k] and users[k] == user]
     first, second = int(len(expected) * 8 // 10), int(len(expected) * 9 // 10)
@@ -145,7 +146,7 @@ def test_published_split_groups_users_in_seeded_order_and_cuts_at_80_and_90_perc
 
 def test_published_order_of_users_follows_the_seed_alone() -> None:
     users, covered = users_of([3] * 40), np.ones(120, dtype=bool)
-    orders = [rows.split("published", users, covered, seed)["training"].tolist() for seed in (0, 0, 1)]
+    orders = [PROTOCOLS["published"].split(users, covered, seed)["training"].tolist() for seed in (0, 0, 1)]
     assert orders[0] == orders[1] != orders[2]
     assert orders[0] != sorted(orders[0])
 
@@ -156,12 +157,12 @@ def test_published_order_of_users_follows_the_seed_alone() -> None:
 )
 def test_places_of_ids(ids: set[int], wanted: list[int]) -> None:
     listed = sorted(ids)
-    places = rows.places_in(np.array(listed, dtype=np.int64), np.array(wanted, dtype=np.int64))
+    places = places_in(np.array(listed, dtype=np.int64), np.array(wanted, dtype=np.int64))
     assert places.tolist() == [listed.index(one) if one in ids else -1 for one in wanted]
 
 
 @given(counts=COUNTS)
 def test_embeddings_are_made_from_all_rows_or_from_training_rows(counts: list[int]) -> None:
     users = users_of(counts)
-    assert rows.embedding_rows("published", users).tolist() == [True] * len(users)
-    assert rows.embedding_rows("clean", users).tolist() == [part == 0 for part in clean_part_of_each_row(users)]
+    assert PROTOCOLS["published"].embedding_rows(users).tolist() == [True] * len(users)
+    assert PROTOCOLS["clean"].embedding_rows(users).tolist() == [part == 0 for part in clean_part_of_each_row(users)]

@@ -16,28 +16,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import statis_and_draw
-from load_path import Paths
-from mma4ctr import plots, statistics
-from mma4ctr.readers import READERS
+from mma4ctr.data.registry import DATASETS, READERS
+from mma4ctr.report import plots, statistics
 from mma4ctr.sampling import published as sampled
-from mma4ctr.tables import DATASETS
+from mma4ctr.settings import Settings
 
 NAMES = [f"{dataset}_{name}" for dataset in DATASETS for name in statis_and_draw.DATASET_FIGURES]
 
 
 @pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory, tiny: Paths) -> Path:
+def counted(tmp_path_factory: pytest.TempPathFactory, tiny: Settings) -> Path:
     """The path.json of a folder with the statistics and records of step 1 and nothing else; treat it as read-only."""
     return copy_of_step_1(tiny, tmp_path_factory.mktemp("counted"))
 
 
 @pytest.fixture
-def own(tmp_path: Path, tiny: Paths) -> Path:
+def own(tmp_path: Path, tiny: Settings) -> Path:
     """The path.json of such a folder for one test alone."""
     return copy_of_step_1(tiny, tmp_path)
 
 
-def copy_of_step_1(tiny: Paths, folder: Path) -> Path:
+def copy_of_step_1(tiny: Settings, folder: Path) -> Path:
     for name in ("statistics", "records"):
         shutil.copytree(tiny.graph_path / name, folder / "bipartite_graph" / name)
     shutil.copy(tiny.file, folder / "path.json")

@@ -18,10 +18,13 @@ from hypothesis import strategies as st
 from small_problem import IN_FEATURES, SCHEDULE, bytes_of, changed, factors_of, script
 from torch import nn
 
-from mma4ctr import engine, inputs, metrics, model
-from mma4ctr.engine import Engine
+from mma4ctr import inputs
+from mma4ctr.evaluation import metrics
+from mma4ctr.models import mma4ctr as model
 from mma4ctr.schedule import Schedule
-from mma4ctr.training import Trainer
+from mma4ctr.training import engine
+from mma4ctr.training.engine import Engine
+from mma4ctr.training.trainer import Trainer
 
 # ------------------------------------------------------------------ the same in a plain loop
 

@@ -19,9 +19,10 @@ from hypothesis import strategies as st
 from sklearn.decomposition import PCA
 
 import get_user_embedding
-from load_path import Paths
-from mma4ctr import artifacts, user_embedding
-from mma4ctr.tables import PROTOCOLS
+from mma4ctr.features import user_embedding
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 from preprocess_inter import main_devices
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -133,7 +134,7 @@ def test_pca_leaves_zeros_where_users_differ_in_fewer_directions() -> None:
 @pytest.mark.parametrize("reduction", ["pca", "average_pooling"])
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_step_3_makes_embeddings_from_the_rows_of_the_protocol(
-    tiny: Paths, tmp_path: Path, protocol: str, reduction: str
+    tiny: Settings, tmp_path: Path, protocol: str, reduction: str
 ) -> None:
     length, task = 7, "tiktok_like"
     changes = {"user_embedding_path": tmp_path, "user_embedding_length": length, "user_reduction": reduction}

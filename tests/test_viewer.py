@@ -17,10 +17,12 @@ from sklearn.metrics import auc, roc_auc_score
 
 import mlp
 import viewer
-from load_path import Paths, load_path
-from mma4ctr import model, plots, projections, roc
-from mma4ctr.experiments import Variant
-from mma4ctr.results import Results
+from load_path import load_path
+from mma4ctr.grid.experiments import Variant
+from mma4ctr.models import mma4ctr as model
+from mma4ctr.report import plots, projections, roc
+from mma4ctr.runs.find import Results
+from mma4ctr.settings import Settings
 
 VARIANT = Variant("published", "pca")
 FIGURES = ("wechat_10", "wechat_30", "wechat_UMAP_2D", "wechat_UMAP_3D", "wechat_hidden_UMAP_2D",
@@ -28,7 +30,7 @@ FIGURES = ("wechat_10", "wechat_30", "wechat_UMAP_2D", "wechat_UMAP_3D", "wechat
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Paths, tiny_raw: Path) -> Path:
+def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Settings, tiny_raw: Path) -> Path:
     """The path.json of a copy of the tiny sample with two runs of the adaptive setting; treat it as read-only."""
     folder = tmp_path_factory.mktemp("trained") / "data"
     ignored = shutil.ignore_patterns("*_dense.npy", "saved", "torch_model")

@@ -1,9 +1,9 @@
 """What the organisers and other readers of the real logs published about them, as the samples need it.
 
-The published shares of users by number of interactions and of items by popularity stand in `mma4ctr.statistics`; here a
-mean is added to each, and TikTok's most active users are told apart. Means inside a bucket are not published, except
-where totals give them away (the 1,678 users with at least 4,000 rows have 8,622,897 rows); the others are our choice,
-near the middle of the bucket or below it.
+The published shares of users by number of interactions and of items by popularity stand in `mma4ctr.published.logs`;
+here a mean is added to each, and TikTok's most active users are told apart. Means inside a bucket are not published,
+except where totals give them away (the 1,678 users with at least 4,000 rows have 8,622,897 rows); the others are our
+choice, near the middle of the bucket or below it.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mma4ctr import statistics
+from mma4ctr.published import logs
 
 
 @dataclass(frozen=True)
-class Bucket(statistics.Bucket):
+class Bucket(logs.Bucket):
     """A bucket of which the sample also needs the `mean` count.
 
     `mean` is None where it is what the total number of rows leaves (one bucket of a table); `high` is None where it is
@@ -25,12 +25,12 @@ class Bucket(statistics.Bucket):
     mean: float | None
 
 
-def with_means(buckets: Sequence[statistics.Bucket], means: Sequence[float | None]) -> tuple[Bucket, ...]:
+def with_means(buckets: Sequence[logs.Bucket], means: Sequence[float | None]) -> tuple[Bucket, ...]:
     """Return the published buckets, each with a mean."""
     return tuple(Bucket(row.low, row.high, row.share, mean) for row, mean in zip(buckets, means, strict=True))
 
 
-WECHAT, TIKTOK = statistics.PUBLISHED["wechat"], statistics.PUBLISHED["tiktok"]
+WECHAT, TIKTOK = logs.PUBLISHED["wechat"], logs.PUBLISHED["tiktok"]
 WECHAT_USERS = with_means(WECHAT.user_lengths, (None, 200, 400, 598, 795, 920))
 WECHAT_FEEDS = with_means(WECHAT.item_popularities, (1.45, 3.9, 7.4, 37, 210, 690, None))
 # Users with at least 1,500, 2,000, 3,000 and 4,000 rows are published as counts among 636,281 users.

@@ -1,0 +1,221 @@
+"""Read the raw logs of the WeChat Channels data set (2021 Big Data Challenge)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from keras_preprocessing.sequence import pad_sequences
+
+from mma4ctr.cli import UserError
+from mma4ctr.data import raw_files
+from mma4ctr.data.modality import Block, Modality, RawModality, reduced
+from mma4ctr.data.raw_files import Part
+from mma4ctr.executor import Executor
+
+# The last release of keras-preprocessing, 1.1.2, asks for np.unicode_, a name that NumPy 2 no longer has.
+vars(np).setdefault("unicode_", np.str_)
+
+KEY = "wechat_dataset_path"
+LABELS = ("click",)
+NEEDS_KEPT_ITEMS = False  # feed_info.csv is small: the features see all of its feeds
+# The published weights of the seven actions; a click is a weighted mean that reaches click_threshold.
+ACTION_WEIGHTS = {
+    "read_comment": 4, "like": 3, "click_avatar": 2, "forward": 1, "favorite": 1, "comment": 1, "follow": 1,
+}  # fmt: skip
+ACTIONS = (*ACTION_WEIGHTS, "click")
+WANTED = ("userid", "feedid", "device", *ACTION_WEIGHTS)
+TEXT_COLUMNS = ("description", "ocr", "asr", "description_char", "ocr_char", "asr_char")
+INFO_COLUMNS = (
+    "feedid", *TEXT_COLUMNS, "bgm_song_id", "bgm_singer_id", "machine_keyword_list", "manual_tag_list",
+    "machine_tag_list",
+)  # fmt: skip
+# Modality -> the text that it starts from, and the text that stands in where that one is empty.
+TEXTS = {
+    "visual": ("ocr", "ocr_char"),
+    "acoustic": ("asr_char", "asr"),
+    "textual": ("description", "description_char"),
+}
+# What a field of feed_info.csv may look like, if it is not empty. Ids stay well within int64.
+ID = r"\d{1,15}"
+NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
+FORMS = {
+    **dict.fromkeys(TEXT_COLUMNS, (rf"^{ID}(?: +{ID})*$", "integers between spaces")),
+    "feedid": (rf"^{ID}$", "an integer"),
+    "bgm_song_id": (rf"^{ID}(?:\.0*)?$", "an integer, or empty"),
+    "bgm_singer_id": (rf"^{ID}(?:\.0*)?$", "an integer, or empty"),
+    "machine_keyword_list": (rf"^{ID}(?:;{ID})*;?$", "integers between semicolons"),
+    "manual_tag_list": (rf"^{ID}(?:;{ID})*;?$", "integers between semicolons"),
+    "machine_tag_list": (rf"^{ID} {NUMBER}(?:;{ID} {NUMBER})*;?$", "pairs of an integer and a number"),
+}
+KEYWORDS, TAGS = 16, 14  # the longest machine keyword and tag lists of the full data
+
+
+def interaction_files(folder: Path) -> list[Path]:
+    """Return the raw files that hold the interactions."""
+    return [folder / "user_action.csv"]
+
+
+def scan_interactions(part: Part, click_threshold: float) -> pl.LazyFrame:
+    """Scan a part of the interactions lazily, in file order.
+
+    The columns are user, item, device, time, the seven actions and click. Within a user, file order is time order,
+    so that time is 0 throughout.
+    """
+    columns = raw_files.header_of(part.file, WANTED)
+    frame = raw_files.scan_integers(part, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
+    score = pl.sum_horizontal(pl.col(action) * weight for action, weight in ACTION_WEIGHTS.items())
+    click = (score / sum(ACTION_WEIGHTS.values()) >= click_threshold).cast(pl.Int64)
+    return frame.select(
+        *ACTION_WEIGHTS, user="userid", item="feedid", device="device", time=pl.lit(0, pl.Int64), click=click
+    )
+
+
+def explain_interactions(file: Path) -> None:
+    """Raise the `UserError` that names the first broken line of the interactions in `file`."""
+    columns = raw_files.header_of(file, WANTED)
+    raw_files.explain_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
+
+
+def feature_files(folder: Path) -> dict[str, list[Path]]:
+    """Return the feature files of each modality; raise `UserError` if they are missing."""
+    file = folder / "feed_info.csv"
+    raw_files.require_file(file, KEY)
+    return {modality: [file] for modality in TEXTS}
+
+
+def _check_fields(file: Path, frame: pl.DataFrame) -> None:
+    """Raise the `UserError` that names a line and field that is not of its form."""
+    for name, (form, expected) in FORMS.items():
+        wrong = ~frame[name].str.contains(form)
+        wrong = wrong.fill_null(name == "feedid")  # any other field may be empty
+        if wrong.any():
+            place = wrong.arg_max()
+            found = raw_files.shown(frame[name][place])
+            raise UserError(f"{file}:{place + 2}: field {name} is {found}, expected {expected}; mend the line")
+
+
+def read_feed_info(file: Path) -> pl.DataFrame:
+    """Return feed_info.csv as text columns, one row a feed, sorted by feed; empty fields are null.
+
+    A feed's last line counts.
+    """
+    columns = raw_files.header_of(file, INFO_COLUMNS)
+    fields = raw_files.scan_fields(Part(file), columns, (), ",", header=True).select(INFO_COLUMNS)
+    # A last field may be empty, so that only the commas tell a row with too few fields.
+    commas = raw_files.scan_lines(Part(file)).select(
+        commas=pl.col("line").str.count_matches(",", literal=True).fill_null(0)
+    )
+    odd = commas.with_row_index("line", 1).filter(pl.col("commas") != len(columns) - 1).head(1)
+    frame, odd = raw_files.collect([fields, odd], lambda: raw_files.explain_text(file), file)
+    if len(odd):
+        line, commas = odd.row(0)
+        raise UserError(f"{file}:{line}: found {commas + 1} fields, expected {len(columns)}; mend or remove the line")
+    # Spaces around a field mean nothing, and a field of spaces is an empty one.
+    frame = frame.with_columns(pl.all().str.strip_chars(" "))
+    frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
+    _check_fields(file, frame)
+    return frame.with_columns(pl.col("feedid").cast(pl.Int64)).unique("feedid", keep="last").sort("feedid")
+
+
+def filled(frame: pl.DataFrame, field: str, stand_in: str) -> pl.Series:
+    """Return the text column `field`, taken from `stand_in` where it is empty."""
+    return frame.select(pl.coalesce(field, stand_in)).to_series()
+
+
+def text_rows(texts: pl.Series):
+    """Return space-separated ids (rows,) as zero-padded sparse rows; a missing text is an empty row."""
+    lists = texts.str.extract_all(r"\d+")
+    words = lists.explode(empty_as_null=False, keep_nulls=False).cast(pl.Int64).to_numpy()
+    return raw_files.sparse_rows(lists.list.len().fill_null(0).to_numpy().astype(np.int64), words)
+
+
+def padded_lists(lists: pl.Series, length: int) -> np.ndarray:
+    """Return lists of ids as a matrix (rows, length) float32, zero-padded at the end; longer lists are cut."""
+    sequences = lists.fill_null([]).to_list()
+    return pad_sequences(sequences, maxlen=length, dtype="float32", padding="post", truncating="post", value=0)
+
+
+def untrained_embedding(ids: pl.Series, seed: int, key: int) -> np.ndarray:
+    """Embed ids by a seeded, untrained table of standard normal numbers.
+
+    Parameters
+    ----------
+    ids : polars.Series, (rows,) of str or null
+        A missing id has a row of the table for itself, since 0 is a real id.
+    seed, key : int
+        The seed of path.json, and a number for each of its uses.
+
+    Returns
+    -------
+    (rows, int(distinct ids ** 0.25)) float32 array
+    """
+    numbers = ids.cast(pl.Float64).cast(pl.Int64)
+    known = np.sort(numbers.drop_nulls().unique().to_numpy())
+    place = np.searchsorted(known, numbers.fill_null(0).to_numpy()) + 1
+    place[numbers.is_null().to_numpy()] = 0
+    table = np.random.default_rng([seed, key]).standard_normal((len(known) + 1, int(len(known) ** 0.25)))
+    return table.astype(np.float32)[place]
+
+
+def _tag_ids(frame: pl.DataFrame) -> pl.Series:
+    """Return the machine tags without their scores, as lists of ids; the manual ones where there are none."""
+    machine = pl.col("machine_tag_list").str.replace_all(r" [^;]*", "")
+    tags = pl.coalesce(machine, "manual_tag_list").str.extract_all(r"\d+").cast(pl.List(pl.Int64))
+    return frame.select(tags).to_series()
+
+
+def _blocks(frame: pl.DataFrame, modality: str, seed: int) -> list[Block]:
+    """Return the blocks of one modality of the feeds in `frame`."""
+    text = Block(text_rows(filled(frame, *TEXTS[modality])), 0.9)
+    if modality == "acoustic":
+        singer = untrained_embedding(frame["bgm_singer_id"], seed, 1)
+        song = untrained_embedding(frame["bgm_song_id"], seed, 2)
+        return [text, Block(singer, None), Block(song, None)]
+    if modality == "textual":
+        keywords = frame["machine_keyword_list"].str.extract_all(r"\d+").cast(pl.List(pl.Int64))
+        tags = _tag_ids(frame)
+        return [text, Block(padded_lists(keywords, KEYWORDS), None), Block(padded_lists(tags, TAGS), None)]
+    return [text]
+
+
+# Modality -> the fields of which at least one must be there for a feed to have the modality.
+PRESENT_BY = {
+    "visual": TEXTS["visual"],
+    "acoustic": (*TEXTS["acoustic"], "bgm_song_id", "bgm_singer_id"),
+    "textual": (*TEXTS["textual"], "machine_keyword_list", "machine_tag_list", "manual_tag_list"),
+}
+
+
+def raw_modality(modality: str, feeds: pl.DataFrame, seed: int) -> RawModality:
+    """Return one modality of the feeds of `read_feed_info`; a feed has it when one of the modality's fields is there.
+
+    `seed` is that of the untrained song and singer embeddings.
+    """
+    present = feeds.filter(pl.any_horizontal(pl.col(PRESENT_BY[modality]).is_not_null()))
+    return RawModality(modality, present["feedid"].to_numpy(), _blocks(present, modality, seed))
+
+
+def reduced_modality(modality: str, feeds: pl.DataFrame, seed: int) -> Modality:
+    """Return one modality with its blocks reduced."""
+    return reduced(raw_modality(modality, feeds, seed))
+
+
+def read_modalities(folder: Path, kept: np.ndarray, seed: int, executor: Executor) -> Iterator[Modality]:
+    """Read and reduce the modalities one after another; on a cluster each of them is one task.
+
+    Parameters
+    ----------
+    folder : Path
+    kept : (items,) int64 array
+        Unused: every feed of feed_info.csv gets its features, watched or not.
+    seed : int
+        The seed of the untrained song and singer embeddings.
+    executor : Executor
+        Where the work is done (see `mma4ctr.executor`).
+    """
+    del kept
+    feeds = executor.share(read_feed_info, feature_files(folder)["visual"][0].resolve())
+    yield from executor.map(reduced_modality, list(TEXTS), feeds, seed)

@@ -1,0 +1,73 @@
+"""How much of an AUC the labels of test rows give away, measured on the user's own data without training.
+
+A user embedding is a function of the labels of the rows that it is computed from. The audit takes the least that it can
+carry, the user's click rate over those rows, and scores the test rows by it: once with the labels as they are, and
+several times with all labels of the task shuffled. Shuffled labels depend on nothing, so that an honest score is 0.5.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from mma4ctr import inputs
+from mma4ctr.evaluation import metrics
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.settings import Settings
+
+DRAWS = 20
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit:
+    """What the click rates that a protocol's user embeddings are computed from score on its test rows.
+
+    Attributes
+    ----------
+    auc : float
+        With the labels as they are.
+    shuffled, spread : float
+        Mean and standard deviation over `DRAWS` shuffles of the labels.
+    standard_error : float
+        Of the AUC of scores that know nothing of the labels (Mann and Whitney).
+    """
+
+    auc: float
+    shuffled: float
+    spread: float
+    standard_error: float
+
+
+def rate_auc(task_rows: np.ndarray, clicks: np.ndarray, seen: np.ndarray, test: np.ndarray) -> float:
+    """Return the AUC on `test` of each user's click rate over the rows `seen`.
+
+    Parameters
+    ----------
+    task_rows : (n, 3) int32 array
+        User index, item index, click; the clicks are not used.
+    clicks : (n,) int array
+        The labels to use in their place.
+    seen, test : (m,) and (k,) int64 arrays
+        Places of rows.
+    """
+    users = task_rows[:, 0]
+    number = int(users.max()) + 1
+    seen_rows = np.bincount(users[seen], minlength=number)
+    rate = np.bincount(users[seen], weights=clicks[seen], minlength=number) / np.maximum(seen_rows, 1)
+    return metrics.auc(clicks[test], rate[users[test]])
+
+
+def audit(settings: Settings, task: str, protocol: str) -> Audit:
+    """Audit one task under one protocol, on the rows of the fused features."""
+    task_rows, parts = inputs.fused_rows(settings, task, protocol)
+    test = parts["test"]
+    seen = np.flatnonzero(PROTOCOLS[protocol].embedding_rows(task_rows[:, 0]))
+    generator = np.random.default_rng(settings.seed)
+    clicks = task_rows[:, 2]
+    shuffled = [rate_auc(task_rows, generator.permutation(clicks), seen, test) for _ in range(DRAWS)]
+    positives = int(clicks[test].sum())
+    error = np.sqrt((len(test) + 1) / (12 * positives * (len(test) - positives)))
+    return Audit(
+        rate_auc(task_rows, clicks, seen, test), float(np.mean(shuffled)), float(np.std(shuffled, ddof=1)), float(error)
+    )

@@ -1,0 +1,96 @@
+"""The two protocols: which repeats of a row collapse, the split, which rows user vectors see, how inputs are scaled.
+
+A row is (user index, item index, click); rows are sorted by user, time and place in the raw file, and every function
+here keeps that order. README.md says why there are two.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+PARTS = ("training", "validation", "test")
+Parts = dict[str, np.ndarray]  # part -> the places (part rows,) int64 of its rows
+
+
+def clean_parts(users: np.ndarray) -> np.ndarray:
+    """Tell the part of each row under the clean protocol: 0 training, 1 validation, 2 test.
+
+    Of a user's n rows the last floor(n / 10) are test rows and as many before them validation rows; users with fewer
+    than 10 rows train only. Labels play no part.
+
+    Parameters
+    ----------
+    users : (rows,) int array
+        The user of each row, sorted.
+
+    Returns
+    -------
+    (rows,) int8 array
+    """
+    counts = np.bincount(users)
+    ends = np.cumsum(counts)
+    from_end = ends[users] - np.arange(len(users))  # 1 for a user's last row
+    share = counts[users] // 10
+    return (from_end <= 2 * share).astype(np.int8) + (from_end <= share).astype(np.int8)
+
+
+def split_by_time(users: np.ndarray, covered: np.ndarray, seed: int) -> Parts:
+    """Take the covered rows of each user's training, validation and test part; time decides, not the seed."""
+    part = clean_parts(users)
+    return {name: np.flatnonzero(covered & (part == number)) for number, name in enumerate(PARTS)}
+
+
+def split_by_user(users: np.ndarray, covered: np.ndarray, seed: int) -> Parts:
+    """Cut the covered rows, grouped by user in seeded order, at 80 % and 90 %."""
+    order = np.random.default_rng(seed).permutation(int(users.max(initial=-1)) + 1)
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    rows = np.flatnonzero(covered)
+    rows = rows[np.argsort(rank[users[rows]], kind="stable")]
+    return dict(zip(PARTS, np.split(rows, [len(rows) * 8 // 10, len(rows) * 9 // 10]), strict=True))
+
+
+def all_rows(users: np.ndarray) -> np.ndarray:
+    """Tell (rows,) bool that user vectors see every row, test rows included."""
+    return np.ones(len(users), dtype=bool)
+
+
+def clean_training_rows(users: np.ndarray) -> np.ndarray:
+    """Tell (rows,) bool which rows are training rows of the clean split."""
+    return clean_parts(users) == 0
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+    """How the rows of a task become training, validation and test data.
+
+    Attributes
+    ----------
+    name : str
+    version : int
+        Raised when any of the below changes; see CONTRIBUTING.md.
+    same_row : tuple of str
+        What makes two interactions the same, of which the first one stays: columns among user, item and click.
+    split : callable
+        ``(users, covered, seed) -> parts``: the user of each row, (rows,) sorted; which rows a feature covers, (rows,)
+        bool; the seed of path.json. Returns the places of the training, validation and test rows.
+    embedding_rows : callable
+        ``users -> (rows,) bool``: which rows user vectors are made from.
+    scaled_by : dict of str to str
+        Part -> the part whose rows its input is min-max scaled by, not clipped.
+    """
+
+    name: str
+    version: int
+    same_row: tuple[str, ...]
+    split: Callable[[np.ndarray, np.ndarray, int], Parts]
+    embedding_rows: Callable[[np.ndarray], np.ndarray]
+    scaled_by: dict[str, str]
+
+
+PUBLISHED = Protocol("published", 1, ("user", "item", "click"), split_by_user, all_rows, {part: part for part in PARTS})
+CLEAN = Protocol("clean", 1, ("user", "item"), split_by_time, clean_training_rows, dict.fromkeys(PARTS, "training"))
+PROTOCOLS = {protocol.name: protocol for protocol in (PUBLISHED, CLEAN)}

@@ -1,0 +1,74 @@
+"""Write a report as one HTML file that needs nothing else: no network, no other file, and no script to be read."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import re
+from pathlib import Path
+
+import jinja2
+
+from mma4ctr.cli import UserError
+from mma4ctr.report.model import Picture, Report, Table
+from mma4ctr.store import artifacts
+
+TEMPLATE = "report.html.jinja"
+PIXELS_OF_UNIT = {"pt": 4 / 3, "px": 1.0, "": 1.0, "in": 96.0}
+ENLARGED = 1.08  # figures are drawn for print; a screen is further away
+DEFAULT_WIDTH = 480  # pixels, of a picture that does not say how wide it is
+LONG = 40  # characters from which words may wrap
+SIZE_OF_SVG = re.compile(r'<svg[^>]*?\swidth="([\d.]+)(\w*)"')
+
+
+@dataclasses.dataclass(frozen=True)
+class Embedded:
+    """A picture as the page holds it: the whole file as an address, and its width in pixels."""
+
+    address: str
+    width: int
+    caption: str
+
+
+def embed(picture: Picture) -> Embedded:
+    """Return a picture whose file is part of the page.
+
+    Raises
+    ------
+    UserError
+        If the file is missing.
+    """
+    try:
+        content = picture.file.read_bytes()
+    except OSError as error:
+        raise UserError(
+            f"{picture.file}: cannot be read ({error.strerror}), expected the figure {picture.caption!r}; "
+            "run python statis_and_draw.py and python viewer.py --force"
+        ) from None
+    found = SIZE_OF_SVG.search(content[:4096].decode(errors="replace"))
+    known = found is not None and found[2] in PIXELS_OF_UNIT
+    width = float(found[1]) * PIXELS_OF_UNIT[found[2]] * ENLARGED if known else DEFAULT_WIDTH
+    return Embedded(f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}", round(width), picture.caption)
+
+
+def numeric_columns(table: Table) -> list[bool]:
+    """Return for each column whether it is one of numbers: aligned on the right and sorted by value."""
+    return [any(row[column].value is not None for row in table.rows) for column in range(len(table.columns))]
+
+
+def render(report: Report) -> str:
+    """Return the page of a report; equal reports give equal pages."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    environment.filters |= {"embed": embed, "numeric_columns": numeric_columns}
+    return environment.get_template(TEMPLATE).render(report=report, long=LONG)
+
+
+def write(report: Report, file: Path) -> Path:
+    """Write a report to `file`, whole or not at all, and return the file."""
+    page = render(report)
+    with artifacts.replacing(file) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return file

@@ -1,0 +1,213 @@
+"""Every file that a step leaves for another: name, folder, writer, shape and dtype, declared once.
+
+A name pattern carries what the file depends on (protocol, reduction, length), so that files built with other
+settings stand beside one another. Saving is atomic and checks shape and dtype; loading a missing file says
+which step to run.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import platform
+import tokenize
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import orjson
+
+from mma4ctr.catalogue import TASKS
+from mma4ctr.cli import UserError
+from mma4ctr.settings import DEFAULT_FILE, Settings
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """One kind of file. `shape` has a number where the length is fixed and None where it is not."""
+
+    folder: str  # key of path.json
+    pattern: str
+    writer: str
+    shape: tuple[int | None, ...] = ()
+    dtype: str = "json"
+
+
+ARTIFACTS = {
+    # Step 1. Users and items are referred to by their place in these two tables.
+    "users": Artifact("graph_path", "{dataset}_users.npy", "preprocess_inter.py", (None, 2), "int64"),  # id, device
+    "items": Artifact("graph_path", "{dataset}_items.npy", "preprocess_inter.py", (None,), "int64"),  # ids, sorted
+    # user index, item index, click; sorted by user, time, place in the raw file
+    "rows": Artifact("graph_path", "{task}_{protocol}_rows.npy", "preprocess_inter.py", (None, 3), "int32"),
+    "actions": Artifact("graph_path", "statistics/{dataset}_actions.json", "preprocess_inter.py"),
+    # how many users have how many interactions; how many items were watched how often
+    "user_lengths": Artifact(
+        "graph_path", "statistics/{dataset}_user_lengths.npy", "preprocess_inter.py", (None, 2), "int64"
+    ),
+    "item_popularities": Artifact(
+        "graph_path", "statistics/{dataset}_item_popularities.npy", "preprocess_inter.py", (None, 2), "int64"
+    ),
+    # RecBole interaction files: every watched video without a label, and the labelled rows of each task
+    "watched_inter": Artifact(
+        "graph_path", "recbole/{dataset}_watched/{dataset}_watched.inter", "preprocess_inter.py", (), "inter"
+    ),
+    "task_inter": Artifact("graph_path", "recbole/{task}/{task}.inter", "preprocess_inter.py", (), "inter"),
+    # Step 2. Row k of the matrix belongs to the k-th id.
+    "modality_items": Artifact(
+        "modal_path", "{dataset}_{modality}_items.npy", "preprocess_multimodal.py", (None,), "int64"
+    ),
+    "modality": Artifact("modal_path", "{dataset}_{modality}.npy", "preprocess_multimodal.py", (None, None), "float32"),
+    # Step 3. Row k belongs to user index k; the last column is the device.
+    "user_embedding": Artifact(
+        "user_embedding_path",
+        "{task}_{modality}_{protocol}_{reduction}_{length}.npy",
+        "get_user_embedding.py",
+        (None, None),
+        "float32",
+    ),
+    # Step 4. Fused features share one list of items.
+    "fused_items": Artifact("matrix_path", "{dataset}_fused_items.npy", "cross_matrix.py", (None,), "int64"),
+    "fused_modality": Artifact(
+        "matrix_path", "{dataset}_{modality}_fused.npy", "cross_matrix.py", (None, None), "float32"
+    ),
+    "fused_table": Artifact("matrix_path", "{dataset}_{feature}.npy", "cross_matrix.py", (None, None), "float32"),
+    "fused_joins": Artifact("matrix_path", "{dataset}_{feature}.json", "cross_matrix.py"),
+    "fused_dense": Artifact(
+        "matrix_path", "{task}_{feature}_{protocol}_dense.npy", "cross_matrix.py", (None, None), "float64"
+    ),
+    # Step 5.
+    "single_table": Artifact("matrix_path", "{dataset}_{feature}.npy", "gen_matrix.py", (None, None), "float32"),
+    "single_joins": Artifact("matrix_path", "{dataset}_{feature}.json", "gen_matrix.py"),
+    "single_dense": Artifact(
+        "matrix_path", "{task}_{feature}_{protocol}_dense.npy", "gen_matrix.py", (None, None), "float64"
+    ),
+}
+
+# What each step reads from earlier ones.
+READS = {
+    "preprocess_inter.py": (),
+    "preprocess_multimodal.py": ("items",),
+    "get_user_embedding.py": ("users", "items", "rows", "modality_items", "modality"),
+    "cross_matrix.py": ("users", "items", "rows", "modality_items", "modality"),
+    "gen_matrix.py": ("users", "items", "rows", "modality_items", "modality"),
+    "mlp.py": (
+        *("users", "items", "rows", "modality_items", "modality", "user_embedding", "fused_items", "fused_modality"),
+        *("fused_table", "fused_joins", "single_table", "single_joins"),
+    ),
+    "statis_and_draw.py": ("actions", "user_lengths", "item_popularities"),
+}
+
+
+def command(settings: Settings, script: str, dataset: str, protocol: str = "") -> str:
+    """Return the command that runs `script` on the same path.json."""
+    options = {"--paths": settings.file if settings.file.resolve() != DEFAULT_FILE else "", "--dataset": dataset}
+    options["--protocol"] = protocol
+    return f"python {script}" + "".join(f" {name} {value}" for name, value in options.items() if value)
+
+
+def _command_of(settings: Settings, name: str, keys: Mapping[str, object]) -> str:
+    """Return the command that builds the artefact `name` again."""
+    writer = ARTIFACTS[name].writer
+    dataset = keys["dataset"] if "dataset" in keys else TASKS[keys["task"]].dataset
+    protocol = keys.get("protocol", "") if writer == "get_user_embedding.py" else ""
+    return command(settings, writer, dataset, protocol)
+
+
+def path(settings: Settings, name: str, **keys: object) -> Path:
+    """Return where the artefact `name` lies for these keys (dataset, task, modality, ...)."""
+    artifact = ARTIFACTS[name]
+    return getattr(settings, artifact.folder) / artifact.pattern.format(**keys)
+
+
+@contextlib.contextmanager
+def replacing(file: Path) -> Iterator[Path]:
+    """Give a temporary name beside `file`; rename it to `file` at the end, remove it after an error.
+
+    The name is that of one process on one host, so that hosts which share the folder do not write to one file.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = file.with_name(f".{file.name}.{platform.node()}.{os.getpid()}.part")
+    try:
+        yield temporary
+        os.replace(temporary, file)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _check(artifact: Artifact, array: np.ndarray, file: Path, remedy: str) -> None:
+    right_shape = array.ndim == len(artifact.shape) and all(
+        want in (None, have) for want, have in zip(artifact.shape, array.shape, strict=True)
+    )
+    if not right_shape or array.dtype != np.dtype(artifact.dtype):
+        wanted = ", ".join("any" if length is None else str(length) for length in artifact.shape)
+        raise UserError(
+            f"{file}: found {array.dtype} of shape {array.shape}, expected {artifact.dtype} of shape ({wanted}); "
+            f"{remedy}"
+        )
+
+
+def save(settings: Settings, name: str, array: np.ndarray, **keys: object) -> Path:
+    """Write `array` as the artefact `name`, whole or not at all, after checking its shape and dtype."""
+    file = path(settings, name, **keys)
+    _check(ARTIFACTS[name], array, file, "this is a mistake in the script that writes it")
+    with replacing(file) as temporary, open(temporary, "wb") as stream:
+        np.save(stream, array, allow_pickle=False)
+    return file
+
+
+def load(settings: Settings, name: str, **keys: object) -> np.ndarray:
+    """Read the artefact `name`.
+
+    Raises
+    ------
+    UserError
+        If it is missing, damaged, or not of the declared shape and dtype.
+    """
+    file, again = path(settings, name, **keys), _command_of(settings, name, keys)
+    try:
+        with open(file, "rb") as stream:
+            array = np.lib.format.read_array(stream, allow_pickle=False)
+    except FileNotFoundError:
+        raise UserError(f"{file}: missing; run {again} first") from None
+    except (ValueError, EOFError, OSError, MemoryError, SyntaxError, tokenize.TokenError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{file}: not a whole .npy file ({reason:.80}); rerun {again} --force") from None
+    _check(ARTIFACTS[name], array, file, f"rerun {again} --force")
+    return array
+
+
+def save_json(settings: Settings, name: str, content: object, **keys: object) -> Path:
+    """Write `content` as the JSON artefact `name`, whole or not at all."""
+    file = path(settings, name, **keys)
+    write_json(file, content)
+    return file
+
+
+def load_json(settings: Settings, name: str, **keys: object) -> dict:
+    """Read the JSON artefact `name`, an object; raise `UserError` if it is missing or damaged."""
+    return read_object(path(settings, name, **keys), f"{_command_of(settings, name, keys)} --force")
+
+
+def write_json(file: Path, content: object) -> None:
+    """Write `content` to `file` as indented JSON, whole or not at all."""
+    with replacing(file) as temporary:
+        temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
+
+
+def read_json(file: Path, remedy: str) -> dict | list:
+    """Read a JSON file; raise `UserError` if it is missing or damaged. `remedy` is the command that writes it again."""
+    try:
+        return orjson.loads(file.read_bytes())
+    except FileNotFoundError:
+        raise UserError(f"{file}: missing; run {remedy.removesuffix(' --force')} first") from None
+    except (orjson.JSONDecodeError, OSError) as error:
+        raise UserError(f"{file}: cannot be read ({error}); rerun {remedy}") from None
+
+
+def read_object(file: Path, remedy: str) -> dict:
+    """Read a JSON file that holds an object; raise `UserError` if it is missing or damaged."""
+    content = read_json(file, remedy)
+    if not isinstance(content, dict):
+        raise UserError(f"{file}: found {content!r:.60}, expected a JSON object; rerun {remedy}")
+    return content

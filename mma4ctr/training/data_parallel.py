@@ -1,0 +1,174 @@
+"""One model trained by several processes, on GPUs or hosts: ``torchrun --nproc-per-node N mlp.py ...``.
+
+Every batch is the one that a single process would draw, its rows dealt out among the processes. The softmax runs over
+the whole batch, so that its sum, and then the gradients, are added up over all processes; each takes the same step.
+Every process holds all tables and rows of the training part. The first one alone writes files.
+
+More processes pay when the passes over a process's share of a batch take longer than two sums over all processes:
+benchmarks/RESULTS.md has both.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Iterator
+
+import torch
+import torch.distributed
+from torch.nn import functional
+
+from mma4ctr.cli import UserError
+from mma4ctr.inputs import Batches
+from mma4ctr.models.mma4ctr import MLP
+from mma4ctr.schedule import Schedule
+from mma4ctr.training.engine import EVALUATION_ROWS, Engine, T, log_odds_of, order_of_rows
+
+BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
+
+
+def is_launched() -> bool:
+    """Tell whether torchrun started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
+def device_number() -> int:
+    """Return which of its host's GPUs this process has."""
+    return int(os.environ.get("LOCAL_RANK", "0"))
+
+
+def summed(tensor: torch.Tensor) -> torch.Tensor:
+    """Return the sum of `tensor` over all processes, which takes its place."""
+    torch.distributed.all_reduce(tensor)
+    return tensor
+
+
+def batch_softmax_backward(log_odds: torch.Tensor, clicks: torch.Tensor, rows: int) -> torch.Tensor:
+    """Leave this share's part of the gradient of `model.batch_softmax_loss` over the whole batch.
+
+    With scores s = sigmoid(log-odds), clicks c and Z = sum exp(s), the loss is (sum c) log Z - sum c s, and its
+    gradient by s is (sum c) exp(s) / Z - c, where the three sums run over the rows of all processes.
+
+    Parameters
+    ----------
+    log_odds, clicks : (share of the batch,) float tensors
+    rows : int
+        The rows of the whole batch.
+
+    Returns
+    -------
+    scalar tensor
+        The loss of the whole batch, the same in every process.
+    """
+    scores = torch.sigmoid(log_odds)
+    with torch.no_grad():
+        powers = scores.exp()  # scores lie between 0 and 1: nothing overflows
+        normaliser, clicked, clicked_scores = summed(torch.stack([powers.sum(), clicks.sum(), (clicks * scores).sum()]))
+    scores.backward(clicked * powers / normaliser - clicks)
+    return clicked * normaliser.log() - clicked_scores
+
+
+def bce_backward(log_odds: torch.Tensor, clicks: torch.Tensor, rows: int) -> torch.Tensor:
+    """Do the same for the mean cross entropy over the whole batch."""
+    share = functional.binary_cross_entropy_with_logits(log_odds, clicks, reduction="sum") / rows
+    share.backward()
+    return summed(share.detach())
+
+
+BACKWARD: dict[str, Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]] = {
+    "batch_softmax": batch_softmax_backward, "bce": bce_backward,
+}  # fmt: skip
+
+
+def sum_gradients(model: torch.nn.Module) -> None:
+    """Add up the gradients over all processes, in one message."""
+    gradients = [parameter.grad for parameter in model.parameters()]
+    flat = summed(torch.cat([gradient.reshape(-1) for gradient in gradients]))
+    for gradient, whole in zip(gradients, flat.split([len(g.reshape(-1)) for g in gradients]), strict=True):
+        gradient.copy_(whole.view_as(gradient))
+
+
+def share_of(order: torch.Tensor, size: int, rank: int, processes: int) -> Iterator[tuple[torch.Tensor, int]]:
+    """Deal the rows of each batch out among the processes, like cards.
+
+    Parameters
+    ----------
+    order : (rows,) int64 tensor
+    size : int
+        Rows of a batch, at least one for each process.
+
+    Yields
+    ------
+    places : (n,) int64 tensor
+        This process's rows of the whole batches, all of one length, and then of the last, shorter one; n may be 0.
+    share : int
+        How many of them belong to one batch.
+    """
+    whole = len(order) // size * size
+    if whole:
+        dealt = order[:whole].view(-1, size)[:, rank::processes]
+        yield dealt.reshape(-1), dealt.shape[1]
+    if whole < len(order):
+        rest = order[whole:][rank::processes]
+        yield rest, max(1, len(rest))
+
+
+class DataParallel(Engine):
+    """Shares the rows of every batch among the processes that torchrun started.
+
+    Parameters
+    ----------
+    device : torch.device
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        if device.type == "cuda":
+            torch.cuda.set_device(device)
+        torch.distributed.init_process_group(BACKENDS[device.type])
+        self.device = device
+        self.rank, self.processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
+        self.is_first = self.rank == 0
+
+    def agreed(self, value: T) -> T:
+        """Return the value that the first process has."""
+        box = [value]
+        torch.distributed.broadcast_object_list(box, device=self.device)
+        return box[0]
+
+    def close(self) -> None:
+        """Leave the group of processes."""
+        torch.distributed.destroy_process_group()
+
+    def train_epoch(
+        self, model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
+        attempt: int,
+    ) -> float:  # fmt: skip
+        """Train for one epoch together with the other processes and return the mean loss of its batches."""
+        size = schedule.batch_size
+        if size < self.processes:
+            raise UserError(f"--batch_size {size}: smaller than the {self.processes} processes that share a batch; "
+                            "start fewer of them")  # fmt: skip
+        order = order_of_rows(len(batches), schedule, epoch, attempt).to(self.device)
+        rows = (len(batch) for batch in order.split(size))
+        shares = itertools.chain.from_iterable(
+            batches.batches(share, places) for places, share in share_of(order, size, self.rank, self.processes)
+        )
+        losses = []
+        for (batch, clicks), number in zip(shares, rows, strict=True):
+            optimiser.zero_grad()
+            losses.append(BACKWARD[schedule.loss](model(batch), clicks, number))
+            sum_gradients(model)
+            optimiser.step()
+        return float(torch.stack(losses).mean())
+
+    def log_odds(self, model: MLP, batches: Batches) -> torch.Tensor:
+        """Return the log-odds (rows,) float32 of all rows of a part; every process scores its share."""
+        places = torch.arange(len(batches), device=self.device).chunk(self.processes)
+        lengths = [len(share) for share in places] + [0] * (self.processes - len(places))
+        found = batches.clicks.new_zeros(max(lengths))
+        if self.rank < len(places):
+            mine = log_odds_of(model, batches.batches(EVALUATION_ROWS, places[self.rank]))
+            found[: len(mine)] = mine
+        gathered = [torch.empty_like(found) for _ in lengths]
+        torch.distributed.all_gather(gathered, found)
+        return torch.cat([part[:length] for part, length in zip(gathered, lengths, strict=True)])

@@ -1,0 +1,106 @@
+"""What goes through the rows of an epoch: training, validation and scoring on one device.
+
+`cuda_graph` and `data_parallel` have engines of their own, which do the same on a GPU without the host, and in several
+processes at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from mma4ctr.evaluation import metrics
+from mma4ctr.inputs import Batches
+from mma4ctr.models.mma4ctr import LOSSES, MLP
+from mma4ctr.schedule import Schedule
+
+T = TypeVar("T")
+EVALUATION_ROWS = 8_192  # rows scored at a time
+
+
+def order_of_rows(rows: int, schedule: Schedule, epoch: int, attempt: int) -> torch.Tensor:
+    """Return the order (rows,) int64 in which an epoch goes through the training rows."""
+    return torch.from_numpy(np.random.default_rng([schedule.seed, epoch, attempt]).permutation(rows))
+
+
+class Engine:
+    """Goes through the rows on one device, a batch at a time.
+
+    Attributes
+    ----------
+    is_first : bool
+        Whether this process is the one that writes files and prints; with a single process it always is.
+    """
+
+    is_first = True
+
+    def agreed(self, value: T) -> T:
+        """Return the value that the first process has, so that all of them decide alike."""
+        return value
+
+    def close(self) -> None:
+        """Leave whatever the engine has joined."""
+
+    def optimiser(self, model: MLP, learning_rate: float) -> torch.optim.Optimizer:
+        """Return a new optimiser for `model`."""
+        return torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
+
+    def set_rate(self, optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
+        """Give the optimiser another learning rate."""
+        for group in optimiser.param_groups:
+            group["lr"] = learning_rate
+
+    def train_epoch(
+        self, model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
+        attempt: int,
+    ) -> float:  # fmt: skip
+        """Train for one epoch and return the mean loss of its batches."""
+        loss_of = LOSSES[schedule.loss]
+        total, number = torch.zeros((), device=batches.clicks.device), 0
+        order = order_of_rows(len(batches), schedule, epoch, attempt).to(batches.clicks.device)
+        for batch, clicks in batches.batches(schedule.batch_size, order):
+            loss = loss_of(model(batch), clicks)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            total, number = total + loss.detach(), number + 1
+        return float(total) / number
+
+    def log_odds(self, model: MLP, batches: Batches) -> torch.Tensor:
+        """Return the log-odds (rows,) float32 of all rows of a part, on the device."""
+        return log_odds_of(model, batches.batches(EVALUATION_ROWS))
+
+    @torch.inference_mode()
+    def validate(self, model: MLP, batches: Batches, schedule: Schedule) -> dict[str, float]:
+        """Return validation AUC, LogLoss, and the training loss on validation batches of the training size."""
+        log_odds = self.log_odds(model, batches)
+        parts = zip(log_odds.split(schedule.batch_size), batches.clicks.split(schedule.batch_size), strict=True)
+        losses = torch.stack([LOSSES[schedule.loss](*part) for part in parts]).double()
+        probabilities = torch.sigmoid(log_odds)
+        figures = {
+            "valid_loss": losses.mean(),
+            "valid_auc": metrics.tensor_auc(batches.clicks, probabilities),
+            "valid_logloss": metrics.tensor_logloss(batches.clicks, probabilities),
+        }
+        # One transfer for all of them: each makes the host wait for the device.
+        return self.agreed(dict(zip(figures, torch.stack(list(figures.values())).tolist(), strict=True)))
+
+
+@torch.inference_mode()
+def log_odds_of(model: MLP, batches: Iterator[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+    """Return the log-odds (rows,) float32 of the rows of some batches, on the device."""
+    return torch.cat([model(batch) for batch, _ in batches])
+
+
+@torch.inference_mode()
+def hidden_of(model: MLP, batches: Batches) -> np.ndarray:
+    """Return the last hidden layer (rows, 4) float32 of all rows of a part."""
+    return torch.cat([model.hidden(batch) for batch, _ in batches.batches(EVALUATION_ROWS)]).cpu().numpy()
+
+
+def probabilities_of(model: MLP, batches: Batches) -> np.ndarray:
+    """Return the click probabilities (rows,) float32 of all rows of a part."""
+    return torch.sigmoid(log_odds_of(model, batches.batches(EVALUATION_ROWS))).cpu().numpy()
