@@ -1,8 +1,9 @@
-# make demo    the whole pipeline on sample data      make test   linting and the test suite
+# make demo    the whole pipeline on sample data      make test   linting, types and the test suite
 # make report  every table and figure of what has run
 # make baselines  the eight published baselines on the sample of make demo, and the report with them
 # make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
 # make checks  the checks that take long: labels without signal score 0.5, a grid that is killed again and again
+# make golden  the digests that make test compares outputs of the tiny sample with: see CONTRIBUTING.md
 # make clean   remove the environment and the samples
 PYTHON ?= python3
 BIN := .venv/bin
@@ -15,7 +16,7 @@ DEMO_PATHS := --paths sample/demo/path.json
 # The size of the logs that the benchmarks run on: hundredth, tenth or full (25 GB).
 SCALE ?= tenth
 
-.PHONY: demo report baselines test bench checks clean
+.PHONY: demo report baselines test golden bench checks clean
 
 demo: .venv/demo.installed
 	$(BIN)/python demo.py
@@ -34,7 +35,11 @@ baselines: .venv/demo.installed .venv/recbole.installed
 test: .venv/test.installed .venv/recbole.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 	$(BIN)/python -m pytest -n 2
+
+golden: .venv/test.installed
+	PYTHONPATH=.:tests $(BIN)/python tests/golden.py
 
 bench: .venv/demo.installed
 	$(BIN)/python benchmarks/pipeline.py --scale $(SCALE)

@@ -16,17 +16,17 @@ from collections.abc import Iterator, Sequence
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-import mlp
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr import executor as cluster
+from mma4ctr.arguments import at_least_1
 from mma4ctr.catalogue import USER_REDUCTIONS
-from mma4ctr.data.registry import TASKS
-from mma4ctr.grid import pool as grid
+from mma4ctr.data.registry import TASKS, chosen_tasks
+from mma4ctr.executor import connected
+from mma4ctr.grid import plan, pool
 from mma4ctr.grid.experiments import EXPERIMENTS, Variant, points
+from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs import folder as runs
-from mma4ctr.runs.find import Results
 from mma4ctr.settings import Settings
 
 
@@ -34,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of this step."""
     made = cli.parser(__doc__)
     cli.add_paths_argument(made)
-    made.add_argument("--dataset", nargs="+", choices=TASKS, default=list(TASKS), help="tasks (default: all)")
+    cli.add_tasks_argument(made, TASKS)
     made.add_argument(
         "--experiment", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS), metavar="NAME",
         help="; ".join(f"{name}: table {row.table.format('x')}" for name, row in EXPERIMENTS.items()),
@@ -42,11 +42,11 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS), help="default: both")
     made.add_argument("--reduction", nargs="+", choices=USER_REDUCTIONS, default=list(USER_REDUCTIONS),
                       help="of the user embeddings (default: both)")  # fmt: skip
-    made.add_argument("--seeds", type=mlp.at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
-    made.add_argument("--longest", type=mlp.at_least_1, default=100, metavar="EPOCHS",
+    made.add_argument("--seeds", type=at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
+    made.add_argument("--longest", type=at_least_1, default=100, metavar="EPOCHS",
                       help="leave out what takes more epochs (default: 100, nothing left out)")  # fmt: skip
     where = made.add_mutually_exclusive_group()
-    where.add_argument("--jobs", type=mlp.at_least_1, default=1, metavar="N", help="runs at a time (default: 1)")
+    where.add_argument("--jobs", type=at_least_1, default=1, metavar="N", help="runs at a time (default: 1)")
     cli.add_scheduler_argument(where)
     made.add_argument("--dry_run", action="store_true", help="list the runs and about how long they take, and stop")
     return made
@@ -60,9 +60,9 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def list_runs(settings: Settings, jobs: Sequence[grid.Job], missing: Sequence[grid.Job], processes: int) -> None:
+def list_runs(settings: Settings, jobs: Sequence[plan.Job], missing: Sequence[plan.Job], processes: int) -> None:
     """Print what would be run, and about how long that takes on this machine."""
-    seconds = {job: grid.estimate(settings, job) for job in missing}
+    seconds = {job: plan.estimate(settings, job) for job in missing}
     for job in jobs:
         print(f"{job}: {'about ' + duration(seconds[job]) if job in seconds else 'finished'}")
     epochs, left = sum(job.last.epochs for job in missing), duration(sum(seconds.values()) / processes)
@@ -77,11 +77,11 @@ def progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True)
 
 
-def run(settings: Settings, missing: Sequence[grid.Job], ends: Iterator[tuple[grid.Job, str | cli.UserError]]) -> int:
+def run(settings: Settings, missing: Sequence[plan.Job], ends: Iterator[tuple[plan.Job, str | cli.UserError]]) -> int:
     """Go through what is missing as it `ends`, print a line for each run, and return how many could not be run."""
     failed = 0
     with progress() as bar:
-        expected = {job: grid.estimate(settings, job) for job in missing}
+        expected = {job: plan.estimate(settings, job) for job in missing}
         whole = bar.add_task(f"0/{len(missing)} runs", total=sum(expected.values()))
         for number, (job, result) in enumerate(ends, start=1):
             if isinstance(result, cli.UserError):
@@ -101,17 +101,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     settings = load_path(args.paths)
     variants = [Variant(protocol, reduction) for protocol in args.protocol for reduction in args.reduction]
-    jobs = grid.jobs_of(settings, points(args.dataset, variants, args.experiment, args.seeds, args.longest))
+    jobs = plan.jobs_of(
+        points(chosen_tasks(settings, args.dataset), variants, args.experiment, args.seeds, args.longest)
+    )
     if args.dry_run:
-        list_runs(settings, jobs, grid.unfinished(Results(settings), jobs), args.jobs)
+        list_runs(settings, jobs, plan.unfinished(Results(settings), jobs), args.jobs)
         return
-    with cluster.connected(args.scheduler) as executor:
-        grid.prepare(settings, jobs)
-        missing = grid.unfinished(Results(settings), jobs)
+    with connected(args.scheduler) as executor:
+        plan.prepare(settings, jobs)
+        missing = plan.unfinished(Results(settings), jobs)
         finished = len(jobs) - len(missing)
         print(f"adjust_hyperparameter.py: {len(jobs)} runs, {finished} of them finished before", flush=True)
-        on_cluster = args.scheduler is not None
-        ends = grid.run_on_cluster(missing, executor) if on_cluster else grid.run_all(missing, args.jobs)
+        here = args.scheduler is None
+        ends = pool.run_all(settings, missing, args.jobs) if here else pool.run_on_cluster(settings, missing, executor)
         failed = run(settings, missing, ends)
     results = runs.rebuild_results(settings)
     print(f"{len(missing) - failed} run, {failed} could not be run; one line for each run in {results}")

@@ -30,6 +30,7 @@ from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.catalogue import MODAL_SELECT
 from mma4ctr.data.registry import TASKS
+from mma4ctr.evaluation.metrics import FIGURES
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
@@ -52,10 +53,7 @@ COLUMNS: dict[str, Callable[[dict], str]] = {
     "reduction": lambda run: run.get("reduction", ""),
     "in_features": lambda run: str(run.get("in_features", "")),
     "parameters": lambda run: f"{run['parameters']:,}" if "parameters" in run else "",
-    "AUC [95 % interval]": lambda run: f"{run['auc']:.4f} [{run['auc_low']:.4f}, {run['auc_high']:.4f}]",
-    "GAUC": lambda run: "" if run["gauc"] is None else f"{run['gauc']:.4f}",
-    "LogLoss": lambda run: f"{run['logloss']:.4f}",
-    "test positives": lambda run: f"{run['test_positives']:,}",
+    **{figure.title: lambda run, figure=figure: figure.in_demo(run) for figure in FIGURES if figure.demo is not None},
     "seconds": lambda run: f"{run['train_seconds'] + run['test_seconds']:.1f}" if "train_seconds" in run else "",
 }
 

@@ -6,9 +6,10 @@ Run as a script it prints every key, its value as the steps will see it, and whe
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from mma4ctr import cli
-from mma4ctr.settings import FOLDERS, KEYS, load_path
+from mma4ctr.data.registry import load_settings as load_path
 
 
 @cli.step
@@ -16,11 +17,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Print the keys of a path.json as the steps will see them."""
     parser = cli.parser(__doc__)
     cli.add_paths_argument(parser)
-    paths = load_path(parser.parse_args(argv).paths)
-    for key in KEYS:
-        value = getattr(paths, key)
-        note = "" if key not in FOLDERS else " (exists)" if value.is_dir() else " (not there yet)"
-        print(f"{key:24}{dict(value) if key == 'min_interactions' else value}{note}")
+    for key, value in load_path(parser.parse_args(argv).paths).by_key().items():
+        note = "" if not isinstance(value, Path) else " (exists)" if value.is_dir() else " (not there yet)"
+        print(f"{key:24}{value}{note}")
 
 
 if __name__ == "__main__":

@@ -17,61 +17,45 @@ The same scale, signal and seed give the same bytes.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.progress import Progress
-
 from mma4ctr import cli
-from mma4ctr.sampling import files, marker, tiktok, wechat
-from mma4ctr.sampling.scales import TIKTOK_SCALES, WECHAT_SCALES, TiktokScale, WechatScale
+from mma4ctr.data.registry import DATASETS
+from mma4ctr.sampling import files, marker
+from mma4ctr.sampling.sample import Sample
 from mma4ctr.sampling.split_counts import Counts
+from mma4ctr.settings import RAW_FOLDER
 
-SCALES = tuple(dict.fromkeys(scale for scale, _ in WECHAT_SCALES))
-SIGNALS = tuple(dict.fromkeys(signal for _, signal in WECHAT_SCALES))
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """How a data set is written: its folder in a sample, its files, its tasks, its sizes, its writer."""
-
-    folder: str
-    files: tuple[str, ...]
-    tasks: tuple[str, ...]
-    scales: Mapping[tuple[str, str], WechatScale | TiktokScale]
-    write: Callable[[Path, WechatScale | TiktokScale, int, Progress], tuple[Counts, list[str]]]
-
-
-DATASETS = {
-    "wechat": Dataset("dataset/wechat", wechat.FILES, wechat.TASKS, WECHAT_SCALES, wechat.write),
-    "tiktok": Dataset("dataset/TikTok2019ICME/track1", tiktok.FILES, tiktok.TASKS, TIKTOK_SCALES, tiktok.write),
-}
+SAMPLES: dict[str, Sample] = {name: row.sample for name, row in DATASETS.items() if row.sample is not None}
+SIZES = tuple(dict.fromkeys(size for sample in SAMPLES.values() for size in sample.scales))  # scale and signal
+SCALES = tuple(dict.fromkeys(scale for scale, _ in SIZES))
+SIGNALS = tuple(dict.fromkeys(signal for _, signal in SIZES))
 
 
 def write_paths_file(folder: Path, size: tuple[str, str]) -> None:
     """Write the sample's path.json: its own folders and the `min_interactions` of its scale."""
     content = {
         "parent_folder": ".",
-        **{f"{name}_dataset_path": dataset.folder for name, dataset in DATASETS.items()},
-        "min_interactions": {name: dataset.scales[size].min_interactions for name, dataset in DATASETS.items()},
+        **{RAW_FOLDER.format(name): DATASETS[name].folder for name in SAMPLES},
+        "min_interactions": {name: sample.scales[size].min_interactions for name, sample in SAMPLES.items()},
         "seed": 0,
     }
     with files.whole_file(folder / "path.json") as file:
         file.write((json.dumps(content, indent=2) + "\n").encode())
 
 
-def closing_lines(dataset: Dataset, minimum: int, counts: Counts, about: list[str]) -> list[str]:
+def closing_lines(name: str, minimum: int, counts: Counts, about: list[str]) -> list[str]:
     """Return what a data set's writing ends with: sizes, click rates, and the positives left to test on."""
     lines = [f"{counts.rows:,} rows", *about]
     lines.append(
         f"kept with min_interactions {minimum:,}: {counts.kept_users:,} users, {counts.kept_rows:,} rows, "
         f"{counts.fused_rows:,} of them with all three modalities"
     )
-    parts = zip(dataset.tasks, counts.positives, counts.validation_positives, counts.test_positives, strict=True)
+    parts = zip(DATASETS[name].tasks, counts.positives, counts.validation_positives, counts.test_positives, strict=True)
     for task, positives, validation, test in parts:
         lines.append(
-            f"{task}: {positives:,} positives, rate {positives / counts.rows:.5f}, "
+            f"{task.name}: {positives:,} positives, rate {positives / counts.rows:.5f}, "
             f"{counts.rows / max(positives, 1) - 1:.3f} negatives for each; with all three modalities "
             f"{validation:,} positives in validation, {test:,} in test"
         )
@@ -80,7 +64,7 @@ def closing_lines(dataset: Dataset, minimum: int, counts: Counts, about: list[st
 
 def complete(folder: Path, name: str, found: marker.Marker) -> bool:
     """Tell whether a data set of the sample is written and all its files are there."""
-    paths = (folder / DATASETS[name].folder / file for file in DATASETS[name].files)
+    paths = (folder / DATASETS[name].folder / file for file in SAMPLES[name].files)
     return name in found.complete and all(path.is_file() for path in paths)
 
 
@@ -89,22 +73,24 @@ def write_sample(folder: Path, names: Sequence[str], settings: marker.Settings, 
     found = marker.prepare(folder, settings, force)
     size = (settings.scale, settings.signal)
     # Files of a sample with other settings must not be left beside new ones.
-    for name in set(DATASETS) - set(found.complete):
-        for file in DATASETS[name].files:
+    for name in set(SAMPLES) - set(found.complete):
+        for file in SAMPLES[name].files:
             (folder / DATASETS[name].folder / file).unlink(missing_ok=True)
     for name in names:
         if complete(folder, name, found) and not force:
             print(f"{name}: up to date in {folder / DATASETS[name].folder}")
         else:
-            dataset = DATASETS[name]
+            sample = SAMPLES[name]
             found.complete.pop(name, None)
             found.save(folder)
             write_paths_file(folder, size)
             with cli.progress() as progress:
-                counts, about = dataset.write(folder / dataset.folder, dataset.scales[size], settings.seed, progress)
-            found.complete[name] = closing_lines(dataset, dataset.scales[size].min_interactions, counts, about)
+                counts, about = sample.write(
+                    folder / DATASETS[name].folder, sample.scales[size], settings.seed, progress
+                )
+            found.complete[name] = closing_lines(name, sample.scales[size].min_interactions, counts, about)
             found.save(folder)
-            print(f"{name}: written to {folder / dataset.folder}")
+            print(f"{name}: written to {folder / DATASETS[name].folder}")
         print("\n".join(f"  {line}" for line in found.complete[name]))
     print(f"paths file: {folder / 'path.json'}")
 
@@ -114,15 +100,15 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Write a sample."""
     parser = cli.parser(__doc__)
     parser.add_argument("--scale", choices=SCALES, required=True)
-    parser.add_argument("--dataset", nargs="+", choices=tuple(DATASETS), default=tuple(DATASETS))
+    parser.add_argument("--dataset", nargs="+", choices=tuple(SAMPLES), default=tuple(SAMPLES))
     parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/SCALE or sample/SCALE_none)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--signal", choices=SIGNALS, default="taste")
     parser.add_argument("--force", action="store_true", help="write again what is complete or has other settings")
     arguments = parser.parse_args(argv)
     size = (arguments.scale, arguments.signal)
-    if size not in WECHAT_SCALES:
-        scales = " or ".join(scale for scale, signal in WECHAT_SCALES if signal == arguments.signal)
+    if size not in SIZES:
+        scales = " or ".join(scale for scale, signal in SIZES if signal == arguments.signal)
         raise cli.UserError(f"--scale {arguments.scale} has no --signal {arguments.signal}; use --scale {scales}")
     if arguments.seed < 0:
         raise cli.UserError(f"--seed {arguments.seed}: expected 0 or more")

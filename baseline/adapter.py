@@ -20,7 +20,7 @@ import scipy.sparse
 import torch
 
 from mma4ctr.cli import UserError
-from mma4ctr.models.mma4ctr import number_of_parameters
+from mma4ctr.models.layers import number_of_parameters
 
 # NumPy 2 dropped these names, which RecBole's Config reads.
 NUMPY_NAMES = {"float_": np.float64, "complex_": np.complex128, "unicode_": np.str_}

@@ -23,17 +23,23 @@ from tqdm import tqdm
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-import mlp
 from baseline import adapter, evaluation, interactions
 from baseline.models import MODELS, Kind, all_models, options_of
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.data.registry import TASKS
+from mma4ctr.arguments import at_least_1
+from mma4ctr.data.registry import TASKS, chosen_tasks
+from mma4ctr.features import fusion
+from mma4ctr.inputs.rows import TaskRows, load_fused
 from mma4ctr.runs import folder as runs
-from mma4ctr.runs.baselines import WATCHED
+from mma4ctr.runs import rates
+from mma4ctr.runs.run import Run
+from mma4ctr.runs.tested import WATCHED
+from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts, records
 
+SCRIPT = "baseline/comp.py"
 SETTINGS = ("clean", "published")
 
 
@@ -41,11 +47,11 @@ def parser(models: Iterable[str]) -> argparse.ArgumentParser:
     """Return the parser of this script, which takes these models."""
     made = cli.parser(__doc__)
     cli.add_paths_argument(made)
-    made.add_argument("--dataset", nargs="+", choices=TASKS, default=list(TASKS), help="tasks (default: all)")
+    cli.add_tasks_argument(made, TASKS)
     made.add_argument("--models", nargs="+", choices=models, default=list(MODELS), help="default: the published eight")
-    made.add_argument("--epochs", nargs="+", type=mlp.at_least_1, default=[10, 20, 30, 50], metavar="N",
+    made.add_argument("--epochs", nargs="+", type=at_least_1, default=[10, 20, 30, 50], metavar="N",
                       help="test after so many epochs; one run serves all of them (default: 10 20 30 50)")  # fmt: skip
-    made.add_argument("--seeds", type=mlp.at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
+    made.add_argument("--seeds", type=at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
     made.add_argument("--setting", nargs="+", choices=SETTINGS, default=list(SETTINGS), help="default: both")
     made.add_argument("--negatives", choices=adapter.NEGATIVES, default="sampled",
                       help="of the pairwise models in the clean setting (default: sampled)")  # fmt: skip
@@ -55,57 +61,47 @@ def parser(models: Iterable[str]) -> argparse.ArgumentParser:
     return made
 
 
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run of a baseline before it is run: everything that decides its result."""
+def run_of(
+    settings: Settings, task: str, model: str, kind: Kind, setting: str, args: argparse.Namespace, seed: int
+) -> Run:
+    """Return one run of a baseline before it is run, with everything that decides its result.
 
-    settings: Settings
-    task: str
-    model: str
-    kind: Kind
-    setting: str
-    epochs: tuple[int, ...]
-    seed: int
-    negatives: str
-    options: Mapping[str, object]
-    built_on: Mapping[str, str]
-    laid_over: tuple[str, ...] = ()  # further files of options; what they say is part of `options`
-
-    @property
-    def feature(self) -> str:
-        """What stands in the column of features."""
-        return self.model + (WATCHED if self.setting == "published" else "")
-
-    @property
-    def config(self) -> dict[str, object]:
-        """The configuration, whose hash is the run's id."""
-        return {
-            "task": self.task, "feature": self.feature, "protocol": self.setting, "split_seed": self.settings.seed,
-            "epochs": max(self.epochs), "tested": sorted(set(self.epochs)), "seed": self.seed,
-            "negatives": self.negatives if self.kind.negatives else None, "options": dict(self.options),
-            "built_on": dict(self.built_on),
-            **({} if self.kind == MODELS.get(self.model) else {"kind": dataclasses.asdict(self.kind)}),
-        }  # fmt: skip
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return records.identity(self.config)
+    Raises
+    ------
+    UserError
+        If an earlier step has not run, or ran with other settings or inputs.
+    """
+    dataset, negatives = TASKS[task].dataset, args.negatives if setting == "clean" else "sampled"
+    steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
+    records_of_steps = [records.require(settings, step, dataset) for step in steps]
+    options = options_of(model, dataset, args.config)
+    schedule = Schedule(
+        epochs=max(args.epochs), learning_rate=options["learning_rate"], batch_size=options["train_batch_size"],
+        seed=seed,
+    )  # fmt: skip
+    return Run(
+        settings, task, model + (WATCHED if setting == "published" else ""), setting, schedule,
+        {record.name: record.id for record in records_of_steps}, model, options, None, SCRIPT, reads_content=False,
+        further={
+            "tested": sorted(set(args.epochs)), "negatives": negatives if kind.negatives else None,
+            **({} if kind == MODELS.get(model) else {"kind": dataclasses.asdict(kind)}),
+        },
+    )  # fmt: skip
 
 
-def common_options(run: Run, data_path: Path, dataset: str) -> dict[str, object]:
+def common_options(run: Run, kind: Kind, data_path: Path, dataset: str) -> dict[str, object]:
     """Return the options of RecBole that both settings share."""
     return {
         **run.options, "dataset": dataset, "data_path": str(data_path), "metrics": ["AUC", "LogLoss"],
-        "valid_metric": "AUC", "metric_decimal_place": 8, "repeatable": run.kind.sequential,
+        "valid_metric": "AUC", "metric_decimal_place": 8, "repeatable": kind.sequential,
         "show_progress": False, "state": "ERROR",
         "checkpoint_dir": str(runs.folder_of(run.settings, run.id)),  # it makes the folder, and saves nothing there
     }  # fmt: skip
 
 
-def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
+def prepare_clean(run: Run, kind: Kind, task: TaskRows) -> adapter.Baseline:
     """Write the interaction files if they are not there, and return the model ready to be trained."""
-    kind, cap = run.kind, int(run.options["MAX_ITEM_LIST_LENGTH"])
+    cap = int(run.options["MAX_ITEM_LIST_LENGTH"])
     key = records.identity([run.built_on, run.task, run.settings.seed, cap])
     folder = run.settings.saved_path / "baselines" / f"{run.task}_{key}"
     if not (folder / "longest.json").exists():
@@ -113,7 +109,7 @@ def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
     training = task.part("training")
     columns = ["user_id", "item_id", "label", *(["item_id_list"] if kind.sequential else [])]
     options = {
-        **common_options(run, folder.parent, folder.name),
+        **common_options(run, kind, folder.parent, folder.name),
         "benchmark_filename": [kind.training, "validation", "test"], "load_col": {"inter": columns},
         "MAX_ITEM_LIST_LENGTH": artifacts.read_json(folder / "longest.json", "python baseline/comp.py"),
         "alias_of_item_id": ["item_id_list"] if kind.sequential else None,
@@ -121,8 +117,8 @@ def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
                       "split": {"RS": [0.8, 0.1, 0.1]}},
         **({} if kind.negatives else {"train_neg_sample_args": None}),
     }  # fmt: skip
-    shown = training[training[:, 2] == 0, :2] if run.negatives == "observed" and kind.negatives else None
-    made = adapter.prepare(kind.implementation or run.model, options, run.seed, shown)
+    shown = training[training[:, 2] == 0, :2] if run.further["negatives"] == "observed" else None
+    made = adapter.prepare(kind.implementation or run.model, options, run.schedule.seed, shown)
     for part in ("validation", "test"):
         expected = task.part(part)
         if not (
@@ -132,30 +128,30 @@ def prepare_clean(run: Run, task: interactions.Task) -> adapter.Baseline:
     return made
 
 
-def prepare_published(run: Run) -> adapter.Baseline:
+def prepare_published(run: Run, kind: Kind) -> adapter.Baseline:
     """Return the model ready to be trained on watched against sampled unwatched videos."""
-    kind, dataset = run.kind, TASKS[run.task].dataset
+    dataset = TASKS[run.task].dataset
     file = artifacts.path(run.settings, "watched_inter", dataset=dataset)
     mode = {"mode": "uni1", "order": "TO" if kind.sequential else "RO", "group_by": "user",
             "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
     with_negatives = kind.negatives or kind.training == "training"
     options = {
-        **common_options(run, file.parent.parent, file.parent.name),
+        **common_options(run, kind, file.parent.parent, file.parent.name),
         "benchmark_filename": None, "load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "eval_args": mode,
         **({} if with_negatives else {"train_neg_sample_args": None}),
     }  # fmt: skip
-    return adapter.prepare(kind.implementation or run.model, options, run.seed, None)
+    return adapter.prepare(kind.implementation or run.model, options, run.schedule.seed, None)
 
 
 def epochs_of(run: Run, made: adapter.Baseline, test: Callable[[str], dict[str, float]]) -> list[dict[str, float]]:
     """Train to the last epoch and return the history; entries of wanted epochs have the figures of the test rows."""
-    history = []
-    with tqdm(total=max(run.epochs), desc=run.feature, unit="epoch", disable=None, leave=False) as bar:
-        for epoch in range(1, max(run.epochs) + 1):
+    history, last = [], run.schedule.epochs
+    with tqdm(total=last, desc=run.feature, unit="epoch", disable=None, leave=False) as bar:
+        for epoch in range(1, last + 1):
             started = time.perf_counter()
             entry = {"epoch": epoch, "train_loss": made.train_epoch(epoch - 1)}
             entry["seconds"] = time.perf_counter() - started
-            if epoch in run.epochs:
+            if epoch in run.further["tested"]:
                 entry |= {f"test_{name}": value for name, value in test(f"_{epoch}").items()}
                 bar.set_postfix(auc=f"{entry['test_auc']:.4f}")
             history.append(entry)
@@ -163,22 +159,25 @@ def epochs_of(run: Run, made: adapter.Baseline, test: Callable[[str], dict[str, 
     return history
 
 
-def train_and_test(run: Run, mma4ctr: dict[str, float] | None) -> None:
-    """Train, test after the wanted epochs, and leave the run's folder; metrics, written last, mark it as finished."""
+def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict[str, float] | None) -> None:
+    """Train, test after the wanted epochs, and leave the run's folder; metrics, written last, mark it as finished.
+
+    `laid_over` are the further files of options; what they say is part of the run's options.
+    """
     folder, seed = runs.folder_of(run.settings, run.id), run.settings.seed
     summary = {
-        "run": run.id, "task": run.task, "feature": run.feature, "protocol": run.setting, "baseline": run.model,
-        "epochs": max(run.epochs), "batch_size": run.options["train_batch_size"],
-        "learning_rate": run.options["learning_rate"], "seed": run.seed, "negatives": run.config["negatives"],
-        "laid_over": run.laid_over, "mma4ctr": mma4ctr,
+        "run": run.id, "task": run.task, "feature": run.feature, "protocol": run.protocol, "baseline": run.model,
+        "epochs": run.schedule.epochs, "batch_size": run.schedule.batch_size,
+        "learning_rate": run.schedule.learning_rate, "seed": run.schedule.seed,
+        "negatives": run.further["negatives"], "laid_over": laid_over, "mma4ctr": mma4ctr,
     }  # fmt: skip
-    if run.setting == "clean":
-        task = interactions.load(run.settings, run.task)
-        made = prepare_clean(run, task)
-        summary["label_rates"] = label_rates_of(run, task)
+    if run.protocol == "clean":
+        task = load_fused(run.settings, run.task, "clean")
+        made = prepare_clean(run, kind, task)
+        summary["label_rates"] = rates.evaluate(run, task, fusion.FUSED)
         test = functools.partial(evaluation.same_rows, made, task, folder, seed)
     else:
-        made = prepare_published(run)
+        made = prepare_published(run, kind)
         test = functools.partial(evaluation.watched_rows, made, folder, seed)
     runs.save_config(folder, run.config)
     history = epochs_of(run, made, test)
@@ -199,27 +198,15 @@ def timed_mma4ctr(settings: Settings, task: str) -> dict[str, float] | None:
         return None
 
 
-def label_rates_of(run: Run, task: interactions.Task) -> dict[str, str]:
-    """Evaluate the three label-rate predictors on the same rows, once, and return their runs."""
-    config = runs.rates_config(run.task, "vat_concat", "clean", run.settings.seed, dict(run.built_on))
-    return runs.save_label_rates(run.settings, config, task.part("training"), task.part("test"))
-
-
 def runs_of(settings: Settings, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:
     """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
-    found = []
-    for setting in args.setting:
-        by_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
-        for task in args.dataset if setting == "clean" else reversed(by_dataset.values()):
-            dataset, negatives = TASKS[task].dataset, args.negatives if setting == "clean" else "sampled"
-            steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
-            built_on = {step: records.require(settings, step, dataset).id for step in steps}
-            found += [
-                Run(settings, task, model, kinds[model], setting, tuple(args.epochs), seed, negatives,
-                    options_of(model, dataset, args.config), built_on, tuple(args.config))
-                for model in args.models for seed in range(args.seeds)
-            ]  # fmt: skip
-    return found
+    first_of_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
+    tasks = {"clean": args.dataset, "published": list(reversed(first_of_dataset.values()))}
+    return [
+        run_of(settings, task, model, kinds[model], setting, args, seed)
+        for setting in args.setting for task in tasks[setting]
+        for model in args.models for seed in range(args.seeds)
+    ]  # fmt: skip
 
 
 @cli.step
@@ -228,16 +215,17 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     kinds = all_models()
     args = parser(kinds).parse_args(argv)
     settings = load_path(args.paths)
+    args.dataset = chosen_tasks(settings, args.dataset)
     wanted = runs_of(settings, args, kinds)
     mma4ctr = functools.cache(lambda task: timed_mma4ctr(settings, task))  # once, and only for a task with runs to do
     for number, run in enumerate(wanted, start=1):
         finished_before = runs.is_finished(settings, run.id)
         if not finished_before:
-            train_and_test(run, mma4ctr(run.task))
+            train_and_test(run, kinds[run.model], args.config, mma4ctr(run.task))
             runs.rebuild_results(settings)
         found = runs.read_metrics(settings, run.id)
         again = " (finished before)" if finished_before else f" in {found['train_seconds']:.1f} s"
-        what = f"{run.task}, {run.feature}, {run.setting}, seed={run.seed}, {found['epochs']} epochs"
+        what = f"{run.task}, {run.feature}, {run.protocol}, seed={run.schedule.seed}, {found['epochs']} epochs"
         print(f"{number}/{len(wanted)} {what}: AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f}{again}, "
               f"run={run.id}", flush=True)  # fmt: skip
     return [run.id for run in wanted]

@@ -8,15 +8,16 @@ from pathlib import Path
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-import mlp
 from baseline.adapter import Baseline
-from baseline.interactions import Task
-from mma4ctr import inputs
 from mma4ctr.evaluation import metrics, unseen
 from mma4ctr.grid.experiments import ADAPTIVE, VARIANTS, Point
+from mma4ctr.inputs import gather
+from mma4ctr.inputs.rows import TaskRows
+from mma4ctr.models import registry
 from mma4ctr.runs import folder as runs
-from mma4ctr.runs.find import schedule_of
 from mma4ctr.settings import Settings
+from mma4ctr.training.batches import batches_of_parts
+from mma4ctr.training.devices import device_of, engine_of
 from mma4ctr.training.engine import probabilities_of
 from mma4ctr.training.trainer import Trainer
 
@@ -31,7 +32,7 @@ def calibrated_logloss(
     return metrics.logloss(labels, fitted.predict_proba(test[:, None])[:, 1].astype(np.float32))
 
 
-def same_rows(made: Baseline, task: Task, folder: Path, seed: int, suffix: str) -> dict[str, float]:
+def same_rows(made: Baseline, task: TaskRows, folder: Path, seed: int, suffix: str) -> dict[str, float]:
     """Score the test rows of a task, keep the scores in the run's folder, and return the figures.
 
     `test_seconds` are those of what the published test does: scores, AUC and LogLoss.
@@ -72,17 +73,18 @@ def mma4ctr_seconds(settings: Settings, task: str) -> dict[str, float]:
     UserError
         If the clean user embeddings are missing.
     """
-    factors = inputs.load_factors(settings, task, ADAPTIVE.feature, "clean")
-    device = mlp.device_of("auto")
-    parts, engine = inputs.batches_of_parts(factors, "clean", device), mlp.engine_of(device)
     clean = next(variant for variant in VARIANTS if variant.protocol == "clean")
-    schedule = schedule_of(Point(task, clean, ADAPTIVE, 0, TIMED_EPOCHS))
-    trainer, seconds = Trainer(factors.in_features, parts, schedule, engine=engine), []
+    schedule = Point(task, clean, ADAPTIVE, 0, TIMED_EPOCHS).schedule()
+    model = registry.load(registry.DEFAULT)
+    given = gather.load(settings, task, ADAPTIVE.feature, "clean", model.needs)
+    device = device_of("auto")
+    parts, engine = batches_of_parts(given, "clean", device), engine_of(device)
+    trainer, seconds = Trainer(model(model.Config(), given.sizes), parts, schedule, engine=engine), []
     for epoch in range(TIMED_EPOCHS):
         started = time.perf_counter()
         engine.train_epoch(trainer.model, trainer.optimiser, trainer.training, schedule, epoch, attempt=0)
         seconds.append(time.perf_counter() - started)
-    started, labels = time.perf_counter(), factors.rows[factors.parts["test"], 2]
+    started, labels = time.perf_counter(), given.task.part("test")[:, 2]
     scores = probabilities_of(trainer.model, parts["test"])
     metrics.auc(labels, scores), metrics.logloss(labels, scores)
     return {"epoch_seconds": min(seconds), "test_seconds": time.perf_counter() - started}

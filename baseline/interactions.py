@@ -7,66 +7,18 @@ the training part before the row, the most recent 50.
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from mma4ctr import inputs
+from mma4ctr.inputs.histories import LONGEST, clicked
+from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.protocol import PARTS
-from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts
 
-LONGEST_HISTORY = 50
 BEGIN = "begin"  # the token that stands in an empty history, which RecBole cannot read
 ROWS_AT_ONCE = 200_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Task:
-    """The rows of a task.
-
-    rows : (n, 3) int32, user index, item index, click, sorted by user and time
-    parts : the places in `rows` of the training, validation and test rows
-    """
-
-    rows: np.ndarray
-    parts: dict[str, np.ndarray]
-
-    def part(self, name: str) -> np.ndarray:
-        """Return the rows (m, 3) of one part."""
-        return self.rows[self.parts[name]]
-
-
-def load(settings: Settings, task: str) -> Task:
-    """Load the rows of a task under the clean protocol, for the fused features."""
-    return Task(*inputs.fused_rows(settings, task, "clean"))
-
-
-def histories(task: Task, longest: int = LONGEST_HISTORY) -> tuple[np.ndarray, np.ndarray]:
-    """Return which items a user clicked in the training part before each row.
-
-    Parameters
-    ----------
-    task : Task
-    longest : int
-        How many of the most recent clicks are kept.
-
-    Returns
-    -------
-    items : (clicks,) int32 array
-        The clicked items of all training rows, in the order of the rows.
-    bounds : (n, 2) int64 array
-        For each row where its history begins and ends in `items`.
-    """
-    clicked = np.zeros(len(task.rows), dtype=np.int64)
-    training = task.parts["training"]
-    clicked[training] = task.rows[training, 2]
-    before = np.cumsum(clicked) - clicked
-    users = task.rows[:, 0]
-    first_row = np.searchsorted(users, users)  # of the row's user
-    return task.rows[clicked == 1, 1], np.column_stack([np.maximum(before[first_row], before - longest), before])
 
 
 def as_text(items: np.ndarray, bounds: np.ndarray) -> pl.Series:
@@ -92,7 +44,7 @@ def write_file(file: Path, rows: np.ndarray, items: np.ndarray, bounds: np.ndarr
             frame.write_csv(stream, separator="\t", include_header=start == 0)
 
 
-def write(folder: Path, task: Task, most: int = LONGEST_HISTORY) -> int:
+def write(folder: Path, task: TaskRows, most: int = LONGEST) -> int:
     """Write ``<folder name>.<part>.inter`` for each part and for the clicks of the training part.
 
     Pairwise models take every row of their training file for a click, so that they have one of clicks alone. A history
@@ -103,7 +55,8 @@ def write(folder: Path, task: Task, most: int = LONGEST_HISTORY) -> int:
     int
         The length of the longest history in any of the files, which RecBole has to be told.
     """
-    items, bounds = histories(task, most)
+    history = clicked(task, most)
+    items, bounds = history.items, history.bounds
     training = task.parts["training"]
     wanted = {**task.parts, "clicks": training[task.rows[training, 2] == 1]}
     for part in (*PARTS, "clicks"):

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import yaml
 
-from baseline import interactions
 from mma4ctr.cli import UserError
+from mma4ctr.inputs.histories import LONGEST
 
 FOLDER = Path(__file__).resolve().parent
 TRAINING = ("clicks", "training")
+# What a model has on a data set without a file of its own.
+COMMON = {"train_batch_size": 8192, "eval_batch_size": 8192, "learning_rate": 0.001, "embedding_size": 64}
 DECLARED = "baseline"  # the key under which a YAML file of this folder declares a baseline
 
 
@@ -84,10 +86,11 @@ def all_models() -> dict[str, Kind]:
 
 
 def options_of(model: str, dataset: str, further: Sequence[str]) -> dict[str, object]:
-    """Return the options of a model on a data set: the data set's file, the model's if it has one, then those given."""
+    """Return the options of a model on a data set: those of its file, then the model's, then those given."""
     of_model = [file for file in sorted(FOLDER.glob("*.yaml")) if file.stem.lower() == model.lower()]
-    chosen: dict[str, object] = {"MAX_ITEM_LIST_LENGTH": interactions.LONGEST_HISTORY}
-    for file in [FOLDER / f"{dataset}.yaml", *of_model, *map(Path, further)]:
+    of_dataset = [file for file in [FOLDER / f"{dataset}.yaml"] if file.exists()]
+    chosen: dict[str, object] = {"MAX_ITEM_LIST_LENGTH": LONGEST, **COMMON}
+    for file in [*of_dataset, *of_model, *map(Path, further)]:
         content = read_yaml(file)
         content.pop(DECLARED, None)
         its_own = content.pop("models", {}).get(model, {})

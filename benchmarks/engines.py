@@ -26,10 +26,14 @@ import torch.multiprocessing
 sys.path.insert(0, str(measure.ROOT))
 
 from mma4ctr import memory
-from mma4ctr.inputs import Batches, Factors
+from mma4ctr.inputs.content import Content
+from mma4ctr.inputs.gather import Inputs
+from mma4ctr.inputs.rows import TaskRows
+from mma4ctr.models.mma4ctr import Config, MMa4CTR
 from mma4ctr.protocol import PARTS
 from mma4ctr.schedule import Schedule
 from mma4ctr.training import data_parallel
+from mma4ctr.training.batches import Batches
 from mma4ctr.training.cuda_graph import CudaGraph
 from mma4ctr.training.data_parallel import DataParallel
 from mma4ctr.training.engine import Engine
@@ -47,14 +51,16 @@ def parts_of(rows: int, device: torch.device) -> dict[str, Batches]:
     number = rows + 20_000
     drawn = [rng.integers(0, USERS, number), rng.integers(0, ITEMS, number), rng.random(number) < 0.05]
     places = dict(zip(PARTS, np.split(np.arange(number), [rows, rows + 10_000]), strict=True))
-    factors = Factors(users, items, np.column_stack(drawn).astype(np.int32), places)
-    return {name: Batches(factors, part, device) for name, part in places.items()}
+    task = TaskRows(np.column_stack(drawn).astype(np.int32), places)
+    content = Content(users, items, np.arange(ITEMS, dtype=np.int32))
+    given = Inputs(task, USERS, ITEMS, MMa4CTR.needs, content)
+    return {name: Batches(given, name, device) for name in places}
 
 
 def epoch_seconds(engine: Engine, parts: dict[str, Batches], batch_size: int, epochs: int) -> float:
     """Return the median seconds of an epoch of training, validation left out."""
-    schedule = Schedule(epochs + 1, 0.001, batch_size, "batch_softmax", 0, True, True, None)
-    trainer = Trainer(USER_COLUMNS + ITEM_COLUMNS, parts, schedule, None, engine)
+    schedule = Schedule(epochs=epochs + 1, batch_size=batch_size)
+    trainer = Trainer(MMa4CTR(Config(), parts["training"].inputs.sizes), parts, schedule, None, engine)
     seconds = []
     for epoch in range(epochs + 1):
         started = time.perf_counter()

@@ -19,10 +19,10 @@ import polars as pl
 sys.path.insert(0, str(measure.ROOT))
 
 from load_path import load_path
-from mma4ctr import executor as cluster
 from mma4ctr.data import raw_files
 from mma4ctr.data.datasets import tiktok
-from mma4ctr.data.registry import READERS
+from mma4ctr.data.registry import DATASETS
+from mma4ctr.executor import PART_BYTES
 from mma4ctr.store import artifacts
 
 
@@ -31,10 +31,10 @@ def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
 
     Other columns to count by may be given besides.
     """
-    settings, reader = load_path(paths_file), READERS[dataset]
+    settings, reader = load_path(paths_file), DATASETS[dataset]
     (file,) = reader.interaction_files(settings.raw_folder(dataset))
-    scan = pl.scan_csv(file, separator="\t", has_header=False, new_columns=list(reader.COLUMNS)).select(reader.WANTED)
-    user, least = reader.WANTED[0], settings.min_interactions[dataset]
+    scan = pl.scan_csv(file, separator="\t", has_header=False, new_columns=list(tiktok.COLUMNS)).select(tiktok.WANTED)
+    user, least = tiktok.WANTED[0], settings.min_interactions[dataset]
     for column in also:
         print(len(scan.group_by(column).len().collect(engine="streaming")))
     counts = scan.group_by(user).len().collect(engine="streaming")
@@ -46,7 +46,7 @@ def kept_lines(paths_file: str, dataset: str) -> None:
     """Read the feature files and pull out the lines of kept items, without looking into them."""
     settings = load_path(paths_file)
     kept = artifacts.load(settings, "items", dataset=dataset)
-    files = READERS[dataset].feature_files(settings.raw_folder(dataset))
+    files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
     for file in dict.fromkeys(file for parts in files.values() for file in parts):
         print(file.name, len(raw_files.scan_kept_objects(raw_files.Part(file), kept).collect(engine="streaming")))
 
@@ -55,10 +55,10 @@ def decoded_lines(paths_file: str, dataset: str) -> None:
     """Pull out the kept lines of the files of vectors and have Polars decode their numbers: no check, no matrix."""
     settings = load_path(paths_file)
     kept = artifacts.load(settings, "items", dataset=dataset)
-    files = tiktok.feature_files(settings.raw_folder(dataset))
+    files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
     for modality, (_, key, _) in tiktok.VECTORS.items():
         vector = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)}))
-        for part in (part for file in files[modality] for part in raw_files.parts_of(file, cluster.PART_BYTES)):
+        for part in (part for file in files[modality] for part in raw_files.parts_of(file, PART_BYTES)):
             lines = raw_files.scan_kept_objects(part, kept).select("item", vector=vector)
             print(part.name, len(lines.collect(engine="streaming")))
 

@@ -23,7 +23,8 @@ import measure
 sys.path.insert(0, str(measure.ROOT))
 
 from load_path import load_path
-from mma4ctr import catalogue as tables
+from mma4ctr.data.registry import DATASETS
+from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.sampling.scales import WECHAT_SCALES
 from mma4ctr.settings import Settings
 
@@ -91,7 +92,7 @@ def multimodal(file: Path, dataset: str) -> list[Line]:
 
 def embedding(file: Path, dataset: str) -> Line:
     """Measure step 3, both protocols."""
-    measured = [step("get_user_embedding.py", file, dataset, "--protocol", name) for name in tables.PROTOCOLS]
+    measured = [step("get_user_embedding.py", file, dataset, "--protocol", name) for name in PROTOCOLS]
     seconds, megabytes = zip(*measured, strict=True)
     return Line("get_user_embedding, both protocols", sum(seconds), max(megabytes), 6_000, 60)
 
@@ -159,7 +160,7 @@ def main() -> None:
     """Write the samples that are not there, then measure."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--scale", choices=SCALES, default="tenth")
-    parser.add_argument("--dataset", nargs="+", choices=tables.DATASETS, default=list(tables.DATASETS))
+    parser.add_argument("--dataset", nargs="+", choices=DATASETS, default=list(DATASETS))
     parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what to measure (default: all)")
     parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/bench_<scale>)")
     args = parser.parse_args()

@@ -29,14 +29,18 @@ import preprocess_inter
 import preprocess_multimodal
 import sample_data
 from load_path import load_path
-from mma4ctr import inputs, reduction
+from mma4ctr import reduction
 from mma4ctr.data.datasets import tiktok
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.features import user_embedding
-from mma4ctr.models.mma4ctr import LOSSES, MLP
+from mma4ctr.inputs import gather
+from mma4ctr.models.contract import Batch, Sizes
+from mma4ctr.models.losses import LOSSES
+from mma4ctr.models.mma4ctr import Config, MMa4CTR
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts
+from mma4ctr.training.batches import Batches, batches_of_parts
 from mma4ctr.training.engine import Engine
 
 TASK, FEATURE, MODALITY, BATCH = "tiktok_finish", "vat_concat", "visual", 1_024
@@ -53,7 +57,8 @@ def timed(function: Callable[[], object]) -> tuple[float, object]:
 def inter_by_row(settings: Settings) -> dict[int, list[list[int]]]:
     """Read the interactions line by line and return those of each user who has enough of them."""
     by_user = collections.defaultdict(list)
-    with open(tiktok.interaction_file(settings.raw_folder("tiktok"))) as stream:
+    (file,) = tiktok.DATASET.interaction_files(settings.raw_folder("tiktok"))
+    with open(file) as stream:
         for line in stream:
             fields = [int(field) for field in line.split("\t")]
             by_user[fields[0]].append(fields)
@@ -65,7 +70,7 @@ def features_by_row(settings: Settings) -> dict[str, dict[int, list[float]]]:
     kept = set(artifacts.load(settings, "items", dataset="tiktok").tolist())
     keys = {modality: row[1] for modality, row in tiktok.VECTORS.items()} | {"textual": tiktok.TITLE_KEY}
     found: dict[str, dict[int, list[float]]] = {modality: {} for modality in keys}
-    for modality, files in tiktok.feature_files(settings.raw_folder("tiktok")).items():
+    for modality, files in tiktok.DATASET.feature_files(settings.raw_folder("tiktok")).items():
         for file in files:
             with open(file) as stream:
                 for line in stream:
@@ -99,9 +104,9 @@ def embedding_by_row(task_rows: list[list[int]], places: list[int], items: list[
 class Rows(Dataset):
     """The written-out rows of a part, as lists: the user's vector, the item's vector, the click."""
 
-    def __init__(self, batches: inputs.Batches) -> None:
-        users, items = batches.users.tolist(), batches.items.tolist()
-        index = zip(batches.user_index.tolist(), batches.item_index.tolist(), strict=True)
+    def __init__(self, batches: Batches) -> None:
+        users, items = batches.content.users.tolist(), batches.content.items.tolist()
+        index = zip(*(places.tolist() for places in batches.content.places), strict=True)
         self.rows = [users[user] + items[item] for user, item in index]
         self.clicks = batches.clicks.tolist()
 
@@ -112,12 +117,12 @@ class Rows(Dataset):
         return torch.tensor(self.rows[place]), self.clicks[place]
 
 
-def epoch_by_row(dataset: Rows, in_features: int) -> None:
+def epoch_by_row(dataset: Rows, sizes: Sizes) -> None:
     """Train for an epoch from a DataLoader that collates rows."""
-    network = MLP(in_features)
+    network = MMa4CTR(Config(), sizes)
     optimiser = torch.optim.Adam(network.parameters())
     for batch, clicks in DataLoader(dataset, batch_size=BATCH, shuffle=True):
-        loss = LOSSES["batch_softmax"](network(batch), clicks.float())
+        loss = LOSSES["batch_softmax"](network(Batch(content=batch)), clicks.float())
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -159,16 +164,16 @@ def compare_embedding(settings: Settings) -> tuple[str, float, float]:
 
 def compare_training(settings: Settings) -> list[tuple[str, float, float]]:
     """Compare the building of the matrix and an epoch of training."""
-    factors = inputs.load_factors(settings, TASK, FEATURE, "published")
-    fast_build, parts = timed(lambda: inputs.batches_of_parts(factors, "published", torch.device("cpu")))
+    given = gather.load(settings, TASK, FEATURE, "published", MMa4CTR.needs)
+    fast_build, parts = timed(lambda: batches_of_parts(given, "published", torch.device("cpu")))
     training = parts["training"]
     slow_build, dataset = timed(lambda: Rows(training))
     whole, clicks = next(training.batches(BATCH))
-    assert torch.equal(whole, torch.tensor(dataset.rows[:BATCH]))
+    assert torch.equal(whole.content, torch.tensor(dataset.rows[:BATCH]))
     assert clicks.tolist() == dataset.clicks[:BATCH]
-    slow, _ = timed(lambda: epoch_by_row(dataset, factors.in_features))
-    schedule, engine = Schedule(1, 0.001, BATCH, "batch_softmax", 0, True, True, None), Engine()
-    network = MLP(factors.in_features)
+    slow, _ = timed(lambda: epoch_by_row(dataset, given.sizes))
+    schedule, engine = Schedule(epochs=1, batch_size=BATCH), Engine()
+    network = MMa4CTR(Config(), given.sizes)
     optimiser = engine.optimiser(network, 0.001)
     fast, _ = timed(lambda: engine.train_epoch(network, optimiser, training, schedule, 0, 0))
     number = f"{len(training):,} rows"

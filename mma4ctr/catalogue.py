@@ -1,4 +1,4 @@
-"""The tables that the steps loop over: data sets, tasks, modalities, features, layer widths."""
+"""The tables that the steps loop over: modalities and the features made of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import dataclasses
 
 from mma4ctr.cli import UserError
 
-DATASETS = ("wechat", "tiktok")
 MODALITIES = ("visual", "acoustic", "textual")
 USER_REDUCTIONS = ("pca", "average_pooling")
 ITEM_FEATURE_LENGTH = 128  # wider item features go through PCA to this length
@@ -14,17 +13,23 @@ ITEM_FEATURE_LENGTH = 128  # wider item features go through PCA to this length
 
 @dataclasses.dataclass(frozen=True)
 class Task:
-    """One label to predict on one data set; `label` is the reader's name for it."""
+    """One label to predict on one data set.
 
+    Attributes
+    ----------
+    name : str
+    dataset : str
+        The name of the data set, which declares the task.
+    label : str
+        The column of the data set's interactions that is predicted.
+    subsection : str or None
+        Number of its subsection in the published tables, None where the publication has none.
+    """
+
+    name: str
     dataset: str
     label: str
-
-
-TASKS = {
-    "wechat": Task("wechat", "click"),
-    "tiktok_finish": Task("tiktok", "finish"),
-    "tiktok_like": Task("tiktok", "like"),
-}
+    subsection: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,33 +61,6 @@ FEATURES = {
 MODAL_SELECT = tuple(dict.fromkeys(feature.select for feature in FEATURES.values()))
 # The one feature that the "length 0" ablation (published tables 5.1.5 and 5.2.5) is defined for.
 LENGTH_0_FEATURE = "vat_concat"
-
-# (narrowest input, widest input) -> widths of the hidden layers, as the published tables print them.
-HIDDEN_WIDTHS = {
-    (201, 500): (256, 64, 16, 4),
-    (101, 200): (128, 32, 4),
-    (61, 100): (64, 16, 4),
-    (31, 60): (32, 16, 4),
-    (11, 30): (16, 4),
-    (5, 10): (8, 4),
-}
-
-
-def hidden_widths(in_features: int) -> tuple[int, ...]:
-    """Return the widths of the hidden layers for an input of `in_features` columns.
-
-    Raises
-    ------
-    UserError
-        If the table has no row for this width.
-    """
-    for (narrowest, widest), widths in HIDDEN_WIDTHS.items():
-        if narrowest <= in_features <= widest:
-            return widths
-    raise UserError(
-        f"in_features is {in_features}, but hidden layers are defined for 5 to 500 inputs; "
-        "change user_embedding_length in path.json"
-    )
 
 
 def features_of(feature: str | None, select: str | None) -> tuple[str, ...]:

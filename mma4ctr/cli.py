@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from rich.console import Console
@@ -56,13 +56,31 @@ def add_paths_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paths", metavar="FILE", help="settings file; default: the path.json beside the scripts")
 
 
-def step_parser(description: str, datasets: Sequence[str]) -> argparse.ArgumentParser:
+def step_parser(description: str, datasets: Iterable[str]) -> argparse.ArgumentParser:
     """Return the parser of a step that works through data sets: ``--paths``, ``--dataset`` and ``--force``."""
     made = parser(description)
     add_paths_argument(made)
-    made.add_argument("--dataset", nargs="+", choices=datasets, default=list(datasets), help="default: all of them")
+    made.add_argument("--dataset", nargs="+", choices=datasets, help="default: every data set whose logs are there")
     made.add_argument("--force", action="store_true", help="build again even where nothing has changed")
     return made
+
+
+def matrix_parser(description: str, datasets: Iterable[str], protocols: Iterable[str]) -> argparse.ArgumentParser:
+    """Return the parser of a step that writes matrices: that of a step, ``--protocol`` and ``--dense``."""
+    made = step_parser(description, datasets)
+    add_protocol_argument(made, protocols)
+    made.add_argument(
+        "--dense", action="store_true",
+        help="also write the published layout [user id | features | click], float64, for the rows of the protocol",
+    )  # fmt: skip
+    return made
+
+
+def add_tasks_argument(parser: argparse.ArgumentParser, tasks: Iterable[str]) -> None:
+    """Add ``--dataset``, which names the tasks that a step after training works through."""
+    parser.add_argument(
+        "--dataset", nargs="+", choices=tasks, help="tasks; default: of every data set whose logs are there"
+    )
 
 
 def add_scheduler_argument(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
@@ -73,9 +91,16 @@ def add_scheduler_argument(parser: argparse.ArgumentParser | argparse._ArgumentG
     )  # fmt: skip
 
 
-def add_protocol_argument(parser: argparse.ArgumentParser, protocols: Sequence[str]) -> None:
+def add_protocol_argument(parser: argparse.ArgumentParser, protocols: Iterable[str]) -> None:
     """Add ``--protocol``, which overrides the key of path.json."""
     parser.add_argument("--protocol", choices=protocols, help="default: protocol of path.json")
+
+
+def count_in_words(value: object) -> str:
+    """Return what a step counted as it is read: the parts of a whole one after another, numbers with commas."""
+    if isinstance(value, dict):
+        return ", ".join(f"{number:,} {part}" for part, number in value.items())
+    return f"{value:,}" if isinstance(value, int) else str(value)
 
 
 def progress() -> Progress:

@@ -1,8 +1,7 @@
 """Where a step's work is done: in this process, or on the workers of a Dask cluster.
 
-A step asks for the same things of both: the parts of its files, a function of each part, and the rows of items that
-lie in many parts. Here a part is a whole file where Polars streams through it, and uses every core by itself; on a
-cluster it is a range of a file. Dask is imported only where an address of a scheduler is given.
+A step asks for the same things of both: a function of each of many things, such as parts of files. What lies on the
+workers of a cluster can stay there. Dask is imported only where an address of a scheduler is given.
 """
 
 from __future__ import annotations
@@ -13,14 +12,9 @@ import itertools
 import logging
 import operator
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import Any, Literal
 
 from mma4ctr import cli
-from mma4ctr.data import item_rows
-from mma4ctr.data.raw_files import Part, parts_of
 
 PART_BYTES = 256 * 2**20  # of a file at a time: seconds of work, and little memory
 CONNECT_SECONDS = 20  # for the scheduler to answer, and for a first worker to be there
@@ -28,11 +22,12 @@ LARGE_GRAPH = "2 GiB"  # what many tasks share is sent once on purpose: Dask nee
 
 
 class LocalExecutor:
-    """Do the work in this process, one part after another."""
+    """Do the work in this process, one thing after another; `part_bytes` is how much of a file to take at a time."""
 
-    def parts(self, files: Sequence[Path], *, streamed: bool = False) -> list[Part]:
-        """Return what a function is applied to: whole files where it streams through them, or else small ranges."""
-        return [part for file in files for part in ([Part(file)] if streamed else parts_of(file, PART_BYTES))]
+    is_local: Literal[True] = True
+
+    def __init__(self, part_bytes: int | None = None) -> None:
+        self.part_bytes = part_bytes or PART_BYTES
 
     def map(self, function: Callable, things: Sequence, *shared: Any) -> Iterator:
         """Yield ``function(thing, *shared)`` of each thing in order, under a progress bar."""
@@ -42,12 +37,6 @@ class LocalExecutor:
         """Return ``function(*arguments)`` in a form that `map` takes among `shared`."""
         return function(*arguments)
 
-    def rows_of_items(
-        self, read: Callable, parts: Sequence[Part], kept: np.ndarray, *shared: Any
-    ) -> tuple[np.ndarray, item_rows.Matrix]:
-        """Return the items that occur in `parts`, sorted, and a matrix of one row for each (see `item_rows`)."""
-        return item_rows.gathered(self.map(read, parts, kept, *shared), kept)
-
 
 class DaskExecutor:
     """Do the work on the workers of a Dask cluster; see `connected`.
@@ -55,20 +44,18 @@ class DaskExecutor:
     What is asked of it is what is asked of `LocalExecutor`. A task whose worker dies is run again on another one.
     """
 
-    def __init__(self, client, part_bytes: int) -> None:
-        self.client, self.part_bytes = client, part_bytes
+    is_local: Literal[False] = False
 
-    def parts(self, files: Sequence[Path], *, streamed: bool = False) -> list[Part]:
-        """Return what a function is applied to: ranges of the files, cut at line ends."""
-        return [part for file in files for part in parts_of(file.resolve(), self.part_bytes)]
+    def __init__(self, client: Any, part_bytes: int | None = None) -> None:
+        self.client, self.part_bytes = client, part_bytes or PART_BYTES
 
     def submit(self, function: Callable, things: Sequence, *shared: Any, **options: Any) -> list:
         """Start ``function(thing, *shared)`` for each thing; return futures, whose results stay on the workers.
 
         Things and shared arguments may be futures themselves. `options` are those of ``distributed.Client.submit``.
         """
-        shared = [self.share(operator.itemgetter(0), [value]) if _is_large(value) else value for value in shared]
-        return [self.client.submit(function, thing, *shared, pure=False, **options) for thing in things]
+        sent = [self.share(operator.itemgetter(0), [value]) if _is_large(value) else value for value in shared]
+        return [self.client.submit(function, thing, *sent, pure=False, **options) for thing in things]
 
     def map(self, function: Callable, things: Sequence, *shared: Any) -> Iterator:
         """Yield ``function(thing, *shared)`` of each thing in order, under a progress bar."""
@@ -80,29 +67,26 @@ class DaskExecutor:
         """Start ``function(*arguments)`` once; every worker that needs the result fetches it from another."""
         return self.client.submit(function, *arguments, pure=False)
 
-    def rows_of_items(
-        self, read: Callable, parts: Sequence[Part], kept: np.ndarray, *shared: Any
-    ) -> tuple[np.ndarray, item_rows.SpreadRows]:
-        """Return the items that occur in `parts`, sorted, and one row for each, which stay on the workers."""
-        return item_rows.spread(self, self.submit(read, parts, kept, *shared))
-
     def workers(self) -> dict[str, dict]:
         """Return what the scheduler knows of each worker, by its address."""
         return self.client.scheduler_info(n_workers=-1)["workers"]
 
-    def completed(self, function: Callable, things: Sequence, **options: Any) -> Iterator[tuple[Any, Any]]:
-        """Yield each thing with ``function(thing)``, or the `UserError` that it ended in, as they end.
+    def completed(
+        self, function: Callable, things: Sequence, *shared: Any, **options: Any
+    ) -> Iterator[tuple[Any, Any]]:
+        """Yield each thing with ``function(thing, *shared)``, or the `UserError` that it ended in, as they end.
 
         No more tasks are handed out than there is soon a worker for: Dask blames the death of a worker on everything
         that it was to do, and gives up a task after a few deaths.
         """
         from distributed import as_completed
 
-        waiting, running, ends = iter(things), {}, as_completed(loop=self.client.loop)
+        waiting, ends = iter(things), as_completed(loop=self.client.loop)
+        running: dict[str, Any] = {}
 
         def hand_out() -> None:
             for thing in itertools.islice(waiting, max(1, 2 * len(self.workers()) - len(running))):
-                (future,) = self.submit(function, [thing], **options)
+                (future,) = self.submit(function, [thing], *shared, **options)
                 running[future.key] = thing
                 ends.add(future)
 
@@ -123,7 +107,7 @@ def _is_large(value: object) -> bool:
     return getattr(value, "nbytes", 0) > 2**16
 
 
-def result_of(future) -> Any:
+def result_of(future: Any) -> Any:
     """Return the result of a task.
 
     Raises
@@ -159,7 +143,7 @@ def _without_project(who: str, reason: str) -> cli.UserError:
     )
 
 
-def _connect(address: str):
+def _connect(address: str) -> Any:
     """Return a client of the scheduler at `address` after checking that a worker can run the project's functions."""
     try:
         import distributed
@@ -180,7 +164,7 @@ def _connect(address: str):
     return client
 
 
-def _check_workers(client, address: str) -> None:
+def _check_workers(client: Any, address: str) -> None:
     """Raise `UserError` unless there is a worker, and the scheduler and every worker can import the project.
 
     The scheduler reads the tasks before it hands them out, functions included.
@@ -219,7 +203,7 @@ def connected(address: str | None, part_bytes: int | None = None) -> Iterator[Ex
         If Dask is not installed, nothing answers, there are no workers, or it or they cannot import the project.
     """
     if address is None:
-        yield LocalExecutor()
+        yield LocalExecutor(part_bytes)
         return
     client = _connect(address)
     try:
@@ -227,6 +211,6 @@ def connected(address: str | None, part_bytes: int | None = None) -> Iterator[Ex
 
         with dask.config.set({"distributed.admin.large-graph-warning-threshold": LARGE_GRAPH}):
             _check_workers(client, address)
-            yield DaskExecutor(client, part_bytes or PART_BYTES)
+            yield DaskExecutor(client, part_bytes)
     finally:
         client.close()

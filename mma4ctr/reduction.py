@@ -10,7 +10,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import scipy.linalg
@@ -19,7 +19,7 @@ import scipy.sparse.linalg
 
 CHUNK = 8_192  # rows that are widened to float64 at a time: few enough to stay in the cache
 DENSE_LIMIT = 2_000  # the widest covariance that is written out; wider ones are only multiplied by vectors
-Matrix = np.ndarray | scipy.sparse.csr_array
+Matrix: TypeAlias = np.ndarray | scipy.sparse.csr_array
 MOST_NARROW = 10 * np.finfo(np.float64).eps  # a range below this is no range (as scikit-learn has it)
 
 

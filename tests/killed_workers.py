@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +14,8 @@ import numpy as np
 from mma4ctr.data import item_rows
 from mma4ctr.data.datasets import tiktok
 from mma4ctr.data.raw_files import Part
+from mma4ctr.grid.plan import Job
+from mma4ctr.settings import Settings
 
 
 def kill_once(marker: Path) -> None:
@@ -38,12 +39,17 @@ def read_titles(part: Part, kept: np.ndarray, folder: Path) -> item_rows.Lines:
     return tiktok.read_titles(part, kept)
 
 
-def train(arguments: Sequence[str]) -> str:
-    """Run mlp.py; the first worker that has done three epochs is killed, and the run that goes on is noted."""
-    from mma4ctr.grid import pool as grid
+def end(job: Job, settings: Settings) -> str:
+    """End the process that is to do a run."""
+    os.kill(os.getpid(), signal.SIGKILL)
+    return ""
+
+
+def train(job: Job, settings: Settings) -> str:
+    """Do a run; the first worker that has done three epochs is killed, and the run that goes on is noted."""
     from mma4ctr.training.trainer import Trainer
 
-    folder = Path(arguments[arguments.index("--paths") + 1]).parent
+    folder = settings.saved_path.parent
     save, resume = Trainer._save, Trainer._resume
 
     def save_and_die(self: Trainer) -> None:
@@ -57,6 +63,6 @@ def train(arguments: Sequence[str]) -> str:
 
     Trainer._save, Trainer._resume = save_and_die, note
     try:
-        return grid.train(arguments)
+        return job.do(settings)
     finally:
         Trainer._save, Trainer._resume = save, resume

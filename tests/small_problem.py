@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Set
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from mma4ctr import inputs
-from mma4ctr.protocol import PARTS
+from mma4ctr.inputs.content import Content
+from mma4ctr.inputs.gather import Inputs
+from mma4ctr.inputs.rows import TaskRows
+from mma4ctr.models.contract import Sizes
+from mma4ctr.models.mma4ctr import Config, MMa4CTR
+from mma4ctr.protocol import PARTS, Parts
 from mma4ctr.schedule import Schedule
 from mma4ctr.training.engine import Engine
 
@@ -21,7 +26,7 @@ SCHEDULE = Schedule(
 IN_FEATURES = 7
 
 
-def factors_of(seed: int = 0, signal: float = 1.0) -> inputs.Factors:
+def inputs_of(seed: int = 0, signal: float = 1.0, needs: Set[str] = MMa4CTR.needs) -> Inputs:
     """Return 20 users, 30 items and 400 rows whose clicks follow the first item column as far as `signal` says."""
     rng = np.random.default_rng(seed)
     users = rng.normal(size=(20, 3)).astype(np.float32)
@@ -29,7 +34,20 @@ def factors_of(seed: int = 0, signal: float = 1.0) -> inputs.Factors:
     pairs = np.column_stack([rng.integers(0, 20, 400), rng.integers(0, 30, 400)])
     clicks = rng.random(400) < 1 / (1 + np.exp(1 - 2 * signal * items[pairs[:, 1], 0]))
     rows = np.column_stack([pairs, clicks]).astype(np.int32)
-    return inputs.Factors(users, items, rows, dict(zip(PARTS, np.split(np.arange(400), [300, 350]), strict=True)))
+    return made_of(users, items, rows, dict(zip(PARTS, np.split(np.arange(400), [300, 350]), strict=True)), needs)
+
+
+def made_of(
+    users: np.ndarray, items: np.ndarray, rows: np.ndarray, parts: Parts, needs: Set[str] = MMa4CTR.needs
+) -> Inputs:
+    """Return inputs whose users and items all have content, in order."""
+    content = Content(users, items, np.arange(len(items), dtype=np.int32))
+    return Inputs(TaskRows(rows, parts), len(users), len(items), needs, content)
+
+
+def new_model(in_features: int = IN_FEATURES) -> MMa4CTR:
+    """Return MMa4CTR for so many inputs."""
+    return MMa4CTR(Config(), Sizes(user_columns=in_features))
 
 
 def changed(**changes: object) -> Schedule:

@@ -3,36 +3,36 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
+from mma4ctr.data.contract import DataSet
 from mma4ctr.data.raw_files import Part
-from mma4ctr.data.registry import READERS
 from mma4ctr.executor import Executor
 from mma4ctr.protocol import Protocol
 
 Counts = tuple[pl.DataFrame, pl.DataFrame, pl.DataFrame]
 
 
-def count_part(part: Part, dataset: str, click_threshold: float) -> Counts:
-    """Count a part of the unfiltered log; see `count`.
+def count_part(part: Part, dataset: DataSet, own: Mapping[str, Any]) -> Counts:
+    """Count a part of the unfiltered log; see `count`. `own` has the data set's own settings.
 
     In two passes: of two queries in one pass Polars keeps all that they share, and that is every row of the log.
     """
-    reader = READERS[dataset]
-    scan = reader.scan_interactions(part, click_threshold)
-    explain = functools.partial(reader.explain_interactions, part.file)
-    by_user = scan.group_by("user").agg(pl.len(), pl.col(reader.ACTIONS).sum())
+    scan = dataset.interactions(part, own)
+    explain = functools.partial(dataset.explain, part.file)
+    by_user = scan.group_by("user").agg(pl.len(), pl.col(dataset.actions).sum())
     (users,) = raw_files.collect([by_user], explain, part.file)
     if users["user"].has_nulls():  # of rows that cannot be read
         explain()
         raise UserError(f"{part.file}: a row of the interactions cannot be read; check the file")
     (items,) = raw_files.collect([scan.group_by("item").len()], explain, part.file)
-    totals = users.select(pl.col("len").cast(pl.Int64).sum().alias("rows"), pl.col(reader.ACTIONS).sum())
+    totals = users.select(pl.col("len").cast(pl.Int64).sum().alias("rows"), pl.col(dataset.actions).sum())
     return users.select("user", "len"), items, totals
 
 
@@ -43,7 +43,7 @@ def _added(frames: Sequence[pl.DataFrame], by: str) -> pl.DataFrame:
     return pl.concat(frames).group_by(by).agg(pl.col("len").cast(pl.Int64).sum())
 
 
-def count(executor: Executor, parts: Sequence[Part], dataset: str, click_threshold: float) -> Counts:
+def count(executor: Executor, parts: Sequence[Part], dataset: DataSet, own: Mapping[str, Any]) -> Counts:
     """Count the unfiltered log.
 
     Returns
@@ -52,21 +52,21 @@ def count(executor: Executor, parts: Sequence[Part], dataset: str, click_thresho
         Rows of each user (user, len), of each item (item, len), and one row of totals: rows and positives of each
         action.
     """
-    users, items, totals = zip(*executor.map(count_part, parts, dataset, click_threshold), strict=True)
+    users, items, totals = zip(*executor.map(count_part, parts, dataset, own), strict=True)
     return _added(users, "user"), _added(items, "item"), pl.concat(totals).sum()
 
 
-def keep_part(part: Part, users: np.ndarray, dataset: str, click_threshold: float) -> pl.DataFrame:
+def keep_part(part: Part, users: np.ndarray, dataset: DataSet, own: Mapping[str, Any]) -> pl.DataFrame:
     """Return the interactions of `users` (n,) int64 in a part of the log, in file order."""
-    scan = READERS[dataset].scan_interactions(part, click_threshold)
+    scan = dataset.interactions(part, own)
     return scan.filter(pl.col("user").is_in(pl.Series(users).implode())).collect(engine="streaming")
 
 
 def keep(
-    executor: Executor, parts: Sequence[Part], users: np.ndarray, dataset: str, click_threshold: float
+    executor: Executor, parts: Sequence[Part], users: np.ndarray, dataset: DataSet, own: Mapping[str, Any]
 ) -> pl.DataFrame:
     """Return the interactions of `users` (n,) int64, sorted by user, time and place in the file."""
-    frame = pl.concat(executor.map(keep_part, parts, users, dataset, click_threshold))
+    frame = pl.concat(executor.map(keep_part, parts, users, dataset, own))
     return frame.sort("user", "time", maintain_order=True)
 
 

@@ -9,16 +9,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.sparse
 
 from mma4ctr import reduction
+from mma4ctr.executor import DaskExecutor, Executor
 from mma4ctr.reduction import Matrix
-
-if TYPE_CHECKING:
-    from mma4ctr.executor import DaskExecutor
 
 Lines = tuple[np.ndarray, Matrix]  # the item of each line (lines,) int64, and a row for each (lines, columns)
 
@@ -141,7 +139,7 @@ def width_of(block: Matrix) -> tuple[int, bool]:
 
 def widened(block: Matrix, width: int) -> Matrix:
     """Return a sparse block with another number of columns, which holds all that is stored; a dense one as it is."""
-    if not scipy.sparse.issparse(block):
+    if isinstance(block, np.ndarray):
         return block
     return scipy.sparse.csr_array((block.data, block.indices, block.indptr), shape=(block.shape[0], width))
 
@@ -191,3 +189,30 @@ def spread(executor: DaskExecutor, parts: Sequence[object]) -> tuple[np.ndarray,
     widths, sparse = zip(*executor.map(width_of, counted), strict=True)
     blocks = executor.submit(widened, counted, max(widths))
     return known, SpreadRows(executor, blocks, places, (len(known), max(widths)), all(sparse))
+
+
+def rows_of_items(
+    executor: Executor, read: Callable, parts: Sequence[object], kept: np.ndarray, *shared: Any
+) -> tuple[np.ndarray, Matrix | SpreadRows]:
+    """Read parts, and bring together the last line of each item.
+
+    Parameters
+    ----------
+    executor : Executor
+    read : callable
+        ``read(part, kept, *shared)`` returns the `Lines` of a part.
+    parts : sequence
+        At least one.
+    kept : (n,) int64 array
+        The items that are read, sorted.
+
+    Returns
+    -------
+    items : (items,) int64 array
+        Those that occur, sorted.
+    rows : (items, columns)
+        A matrix in this process; on a cluster the rows stay on the workers.
+    """
+    if executor.is_local:
+        return gathered(executor.map(read, parts, kept, *shared), kept)
+    return spread(executor, executor.submit(read, parts, kept, *shared))

@@ -19,6 +19,7 @@ import polars as pl
 import scipy.sparse
 
 from mma4ctr.cli import UserError
+from mma4ctr.executor import Executor
 
 ITEM_ID = r'"item_id"\s*:\s*(-?\d{1,18})\s*[,}]'
 LINE_SEPARATOR = "\x1f"  # does not occur in raw files, so that each line is one field
@@ -60,6 +61,17 @@ def parts_of(file: Path, size: int) -> list[Part]:
     return parts
 
 
+def parts(executor: Executor, files: Sequence[Path], *, streamed: bool = False) -> list[Part]:
+    """Return what a function is applied to by an executor: ranges of the files, cut at line ends.
+
+    Where it is `streamed`, one process takes whole files: Polars streams through them, and uses every core by itself.
+    """
+    if executor.is_local and streamed:
+        return [Part(file) for file in files]
+    found = files if executor.is_local else [file.resolve() for file in files]  # a worker has a folder of its own
+    return [part for file in found for part in parts_of(file, executor.part_bytes)]
+
+
 def require_file(file: Path, key: str) -> None:
     """Raise `UserError` unless `file` exists and is not empty; `key` is the key of path.json that leads to it."""
     if file.exists() and not file.is_file():
@@ -98,7 +110,9 @@ def header_of(file: Path, wanted: Sequence[str]) -> list[str]:
     return columns
 
 
-def scan_fields(part: Part, columns: Sequence[str], integers: Sequence[str], separator: str, header: bool):
+def scan_fields(
+    part: Part, columns: Sequence[str], integers: Sequence[str], separator: str, header: bool
+) -> pl.LazyFrame:
     """Scan a delimited file lazily: `integers` as int64, other columns as text, all else in a column ``surplus``."""
     skipped = int(header and part.start == 0)
     return pl.scan_csv(

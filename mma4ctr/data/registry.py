@@ -1,16 +1,58 @@
-"""The reader of each data set's raw logs: a new data set is one new module and one row here.
-
-A reader has the constants ``KEY`` (its key in path.json), ``LABELS``, ``ACTIONS`` (what the statistics count) and
-``NEEDS_KEPT_ITEMS``, and the functions ``interaction_files``, ``scan_interactions``, ``explain_interactions``,
-``feature_files``, ``read_modalities``. Steps 1 and 2 call ``scan_interactions`` and what ``read_modalities`` gives
-to its executor for parts of files, on a cluster too.
-"""
+"""Every data set that has a file in `mma4ctr/data/datasets/`, and which of them a step works through."""
 
 from __future__ import annotations
 
-from mma4ctr.catalogue import DATASETS, TASKS
-from mma4ctr.data.datasets import tiktok, wechat
+import importlib
+import pkgutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-READERS = {"wechat": wechat, "tiktok": tiktok}
+from mma4ctr import settings as settings_file
+from mma4ctr.catalogue import Task
+from mma4ctr.data import datasets
+from mma4ctr.data.contract import DataSet
+from mma4ctr.settings import Settings
+from mma4ctr.store import records
 
-__all__ = ["DATASETS", "READERS", "TASKS"]
+
+def discovered() -> dict[str, DataSet]:
+    """Return the object ``DATASET`` of every module in `mma4ctr.data.datasets`, by its name."""
+    modules = (module.name for module in pkgutil.iter_modules(datasets.__path__))
+    found: list[DataSet] = [importlib.import_module(f"{datasets.__name__}.{name}").DATASET for name in modules]
+    return {dataset.name: dataset for dataset in sorted(found, key=lambda dataset: (dataset.place, dataset.name))}
+
+
+def tasks_in(found: Iterable[DataSet]) -> dict[str, Task]:
+    """Return the tasks of data sets by their names."""
+    return {task.name: task for dataset in found for task in dataset.tasks}
+
+
+DATASETS = discovered()
+TASKS = tasks_in(DATASETS.values())
+
+
+def load_settings(file: str | Path | None = None) -> Settings:
+    """Read a path.json (by default the one beside the scripts); see `mma4ctr.settings.read`."""
+    return settings_file.read(file, DATASETS)
+
+
+def has_logs(settings: Settings, dataset: str) -> bool:
+    """Tell whether the raw logs of a data set are there, or were when step 1 read them."""
+    folder = settings.raw_folder(dataset)
+    is_filled = folder.is_dir() and any(folder.iterdir())
+    return is_filled or records.file_of(settings, records.INTER, dataset, {}).exists()
+
+
+def chosen(settings: Settings, names: Sequence[str] | None) -> list[str]:
+    """Return the data sets that ``--dataset`` names; without it those whose logs are there, or all if none are."""
+    return list(names or [name for name in DATASETS if has_logs(settings, name)] or DATASETS)
+
+
+def tasks_of(names: Iterable[str]) -> list[str]:
+    """Return the tasks of the named data sets."""
+    return list(tasks_in(DATASETS[name] for name in names))
+
+
+def chosen_tasks(settings: Settings, names: Sequence[str] | None) -> list[str]:
+    """Return the tasks that ``--dataset`` of steps 6 to 9 names; without it those of the data sets of `chosen`."""
+    return list(names or tasks_of(chosen(settings, None)))

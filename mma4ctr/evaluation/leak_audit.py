@@ -11,8 +11,8 @@ import dataclasses
 
 import numpy as np
 
-from mma4ctr import inputs
 from mma4ctr.evaluation import metrics
+from mma4ctr.inputs.rows import load_fused
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
 
@@ -60,8 +60,8 @@ def rate_auc(task_rows: np.ndarray, clicks: np.ndarray, seen: np.ndarray, test: 
 
 def audit(settings: Settings, task: str, protocol: str) -> Audit:
     """Audit one task under one protocol, on the rows of the fused features."""
-    task_rows, parts = inputs.fused_rows(settings, task, protocol)
-    test = parts["test"]
+    found = load_fused(settings, task, protocol)
+    task_rows, test = found.rows, found.parts["test"]
     seen = np.flatnonzero(PROTOCOLS[protocol].embedding_rows(task_rows[:, 0]))
     generator = np.random.default_rng(settings.seed)
     clicks = task_rows[:, 2]

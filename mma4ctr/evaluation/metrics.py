@@ -1,13 +1,21 @@
-"""How good predictions are: AUC with an interval over users, AUC within users, average precision, LogLoss."""
+"""How good predictions are, and the one table of the figures that say so.
+
+A new figure is a row of `FIGURES`: metrics.json, results.csv, the demo's table, means over seeds and the report follow.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import functools
+import math
+from collections.abc import Callable, Mapping
+
 import numpy as np
-import scipy.sparse
 import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-REPLICATES = 1_000
+from mma4ctr.evaluation import bootstrap
+
 EPSILON = float(np.finfo(np.float32).eps)
 
 
@@ -85,74 +93,98 @@ def gauc(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.average(aucs[both], weights=rows[both])) if both.any() else float("nan")
 
 
-def user_weights(users: int, replicates: int, seed: int) -> np.ndarray:
-    """Return how often each user is drawn in each bootstrap replicate, (users, replicates) float64."""
-    rng = np.random.default_rng(seed)
-    drawn = [np.bincount(rng.integers(0, users, users), minlength=users) for _ in range(replicates)]
-    return np.array(drawn, dtype=np.float64).T
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictions:
+    """What a figure is computed from.
 
-
-def auc_replicates(users: np.ndarray, labels: np.ndarray, scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Return the AUC of each bootstrap replicate over users.
-
-    The AUC of weighted rows needs, for every score at which a positive stands, the weight of the negatives below it.
-    Both are sparse matrices (positive scores, users), computed once, so that a replicate is two sparse products.
-
-    Parameters
+    Attributes
     ----------
     users : (rows,) int array
-        Users numbered from 0.
     labels : (rows,) array of 0 and 1
-    scores : (rows,) float array
-    weights : (users, replicates) float64 array
-        See `user_weights`.
-
-    Returns
-    -------
-    (replicates,) float64 array
-        nan where a replicate has a single class.
+    probabilities : (rows,) float32 array
+    seed : int
+        Of the bootstrap.
     """
-    positive = labels > 0
-    levels, level = np.unique(scores[positive], return_inverse=True)
-    above = np.searchsorted(levels, scores[~positive])  # the first positive level that is not below the negative
-    tied = np.isin(scores[~positive], levels)
-    half = np.where(tied, 0.5, 1.0)
-    shape = (len(levels) + 1, weights.shape[0])
-    negative_user = users[~positive]
-    gained = scipy.sparse.csr_array((half, (above, negative_user)), shape=shape)
-    gained += scipy.sparse.csr_array(
-        (np.full(int(tied.sum()), 0.5), (above[tied] + 1, negative_user[tied])), shape=shape
-    )
-    standing = scipy.sparse.csr_array((np.ones(len(level)), (level, users[positive])), shape=shape)
-    pairs = np.empty(weights.shape[1])
-    at_once = max(1, 8_000_000 // shape[0])
-    for start in range(0, weights.shape[1], at_once):
-        part = weights[:, start : start + at_once]
-        pairs[start : start + at_once] = ((standing @ part) * np.cumsum(gained @ part, axis=0)).sum(axis=0)
-    positives = np.bincount(users[positive], minlength=shape[1]) @ weights
-    negatives = np.bincount(negative_user, minlength=shape[1]) @ weights
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return pairs / (positives * negatives)
+
+    users: np.ndarray
+    labels: np.ndarray
+    probabilities: np.ndarray
+    seed: int
+
+    @functools.cached_property
+    def replicates(self) -> np.ndarray:
+        """The AUC of each bootstrap replicate over users, (1000,) float64."""
+        return bootstrap.bootstrap_auc(self.users, self.labels, self.probabilities, self.seed)
+
+    @functools.cached_property
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the AUC."""
+        return bootstrap.interval(self.replicates)
 
 
-def bootstrap_auc(
-    users: np.ndarray, labels: np.ndarray, scores: np.ndarray, seed: int, replicates: int = REPLICATES
-) -> np.ndarray:
-    """Return the AUC of each replicate (replicates,) float64 of a bootstrap over users.
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One figure of the results.
 
-    Users, not rows, are drawn with replacement, since the rows of a user are not independent. The same users and seed
-    give the same draws, so that the replicates of two models on the same test rows can be subtracted from one another.
+    Attributes
+    ----------
+    name : str
+        The key in metrics.json and in a history (after ``test_``), and the column of results.csv.
+    title : str
+        What readers see; the head of the column in the demo's table.
+    function : callable
+        Computes it from `Predictions`.
+    form : str
+        How a value is written, as a format specification.
+    demo : str or None
+        The cell in the demo's table, from the texts of all figures by name; None where it has no column.
+    line : int or None
+        Which of the report's small lines below an AUC it stands in; None for none.
+    words : str
+        What it says there.
     """
-    distinct, number = np.unique(users, return_inverse=True)
-    return auc_replicates(number, labels, scores, user_weights(len(distinct), replicates, seed))
+
+    name: str
+    title: str
+    function: Callable[[Predictions], float]
+    form: str = ".4f"
+    demo: str | None = "{self}"
+    line: int | None = 1
+    words: str = "{title} {text}"
+
+    def text(self, value: float | None, missing: str = "none") -> str:
+        """Return a value as it is written, `missing` for one that does not exist."""
+        return missing if value is None or math.isnan(value) else f"{value:{self.form}}"
+
+    def in_demo(self, metrics: Mapping[str, float | None]) -> str:
+        """Return the cell of the demo's table for the metrics of a run."""
+        texts = {figure.name: figure.text(metrics.get(figure.name), missing="") for figure in FIGURES}
+        return str(self.demo).format(self=texts[self.name], **texts)
 
 
-def interval(replicates: np.ndarray) -> tuple[float, float]:
-    """Return the 95 % percentile interval of bootstrap replicates; nan without any."""
-    if np.isnan(replicates).all():
-        return float("nan"), float("nan")
-    low, high = np.nanpercentile(replicates, [2.5, 97.5])
-    return float(low), float(high)
+# In the order of the columns of results.csv.
+FIGURES = (
+    Figure("auc", "AUC [95 % interval]", lambda found: auc(found.labels, found.probabilities),
+           demo="{auc} [{auc_low}, {auc_high}]", line=None),
+    Figure("auc_low", "lower end of the AUC's interval", lambda found: found.interval[0], demo=None, line=None),
+    Figure("auc_high", "upper end of the AUC's interval", lambda found: found.interval[1], demo=None, line=None),
+    Figure("gauc", "GAUC", lambda found: gauc(found.users, found.labels, found.probabilities)),
+    Figure("average_precision", "AP",
+           lambda found: float(average_precision_score(found.labels, found.probabilities)), demo=None),
+    Figure("logloss", "LogLoss", lambda found: logloss(found.labels, found.probabilities), line=None),
+    Figure("test_positives", "test positives", lambda found: int(np.count_nonzero(found.labels)), form=",.0f",
+           line=2, words="{text} positives"),
+)  # fmt: skip
+
+
+def lines(values: Mapping[str, float | None]) -> list[str]:
+    """Return the small lines that stand below an AUC in the report, for the means over seeds by name."""
+    found: dict[int, list[str]] = {}
+    for figure in FIGURES:
+        if figure.line is not None:
+            text = figure.words.format(title=figure.title, text=figure.text(values.get(figure.name)))
+            found.setdefault(figure.line, []).append(text)
+    return [", ".join(found[line]) for line in sorted(found)]
 
 
 def evaluate(
@@ -171,19 +203,9 @@ def evaluate(
     Returns
     -------
     figures : dict
-        auc, auc_low, auc_high, gauc, average_precision, logloss, test_positives.
+        Each of `FIGURES`, by name.
     replicates : (1000,) float64 array
         The AUC of each bootstrap replicate.
     """
-    replicates = bootstrap_auc(users, labels, probabilities, seed)
-    low, high = interval(replicates)
-    figures = {
-        "auc": auc(labels, probabilities),
-        "auc_low": low,
-        "auc_high": high,
-        "gauc": gauc(users, labels, probabilities),
-        "average_precision": float(average_precision_score(labels, probabilities)),
-        "logloss": logloss(labels, probabilities),
-        "test_positives": int(np.count_nonzero(labels)),
-    }
-    return figures, replicates
+    predictions = Predictions(users, labels, probabilities, seed)
+    return {figure.name: figure.function(predictions) for figure in FIGURES}, predictions.replicates

@@ -1,13 +1,15 @@
-"""Fuse the modalities of the items that have all of them: crossed element by element, or side by side."""
+"""How an item feature is made of modalities: of a single one, crossed element by element, or side by side."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+from collections.abc import Callable, Collection
 
 import numpy as np
 
 from mma4ctr import reduction
-from mma4ctr.catalogue import ITEM_FEATURE_LENGTH
+from mma4ctr.catalogue import FEATURES, ITEM_FEATURE_LENGTH
 
 
 def fusable(items: np.ndarray, matrix: np.ndarray, fused: np.ndarray) -> np.ndarray:
@@ -30,6 +32,12 @@ def fusable(items: np.ndarray, matrix: np.ndarray, fused: np.ndarray) -> np.ndar
     """
     scaled = reduction.min_max(matrix)[np.searchsorted(items, fused)]
     return reduction.at_most(scaled, ITEM_FEATURE_LENGTH)
+
+
+def single(tables: list[np.ndarray]) -> np.ndarray | None:
+    """Reduce one modality, unscaled, to 128 columns; None where it is not wider: it is kept as it is."""
+    (table,) = tables
+    return reduction.reduce_to(table, ITEM_FEATURE_LENGTH) if table.shape[1] > ITEM_FEATURE_LENGTH else None
 
 
 def cross(tables: list[np.ndarray]) -> np.ndarray:
@@ -66,4 +74,51 @@ def concat(tables: list[np.ndarray]) -> np.ndarray | None:
     return reduction.reduce_to(np.hstack(tables), ITEM_FEATURE_LENGTH) if width > ITEM_FEATURE_LENGTH else None
 
 
-FUSIONS = {"cross": cross, "concat": concat}
+FUSED = "fused"  # what is covered by features that need every modality
+
+
+@dataclasses.dataclass(frozen=True)
+class Fusion:
+    """A kind of item feature.
+
+    Attributes
+    ----------
+    script : str
+        The step that writes it.
+    fuses : bool
+        Whether it starts from scaled modalities of the items that have every modality, or from a modality as it is.
+    make : callable
+        Returns the table (items, columns) float32 of a list of modalities, None where they are joined as they are.
+    """
+
+    script: str
+    fuses: bool
+    make: Callable[[list[np.ndarray]], np.ndarray | None]
+
+
+FUSIONS = {
+    "single": Fusion("gen_matrix.py", False, single),
+    "cross": Fusion("cross_matrix.py", True, cross),
+    "concat": Fusion("cross_matrix.py", True, concat),
+}
+
+
+def script_of(feature: str) -> str:
+    """Return the step that writes a feature."""
+    return FUSIONS[FEATURES[feature].fusion].script
+
+
+def covers(feature: str) -> str:
+    """Return what decides which items have a feature: all modalities (`FUSED`), or the one that it is made of."""
+    return FUSED if FUSIONS[FEATURES[feature].fusion].fuses else feature
+
+
+def fuses(script: str) -> bool:
+    """Tell whether a step writes features of the items that have every modality."""
+    return any(fusion.fuses for fusion in FUSIONS.values() if fusion.script == script)
+
+
+def features_of(script: str, modalities: Collection[str]) -> list[str]:
+    """Return the features that a step writes where an item may have these modalities."""
+    return [name for name, row in FEATURES.items()
+            if script_of(name) == script and set(row.modalities) <= set(modalities)]  # fmt: skip

@@ -11,7 +11,11 @@ import itertools
 from collections.abc import Iterable
 
 from mma4ctr.catalogue import USER_REDUCTIONS, features_of
+from mma4ctr.data.registry import TASKS
 from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.runs.run import Run, native
+from mma4ctr.schedule import Schedule
+from mma4ctr.settings import Settings
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +46,6 @@ VARIANTS = tuple(Variant(protocol, reduction) for protocol in PROTOCOLS for redu
 
 PLAIN = Setting(lr_change=False, interruption=False)
 ADAPTIVE = Setting()
-# Number of the published subsection of each task; the publication has none for tiktok_finish.
-SUBSECTIONS = {"wechat": "1", "tiktok_like": "2", "tiktok_finish": None}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,13 +74,13 @@ class Experiment:
 
     def number(self, task: str) -> str | None:
         """Return the number of the published table of `task`, None if there is none."""
-        subsection = SUBSECTIONS[task]
+        subsection = TASKS[task].subsection
         return None if subsection is None else self.table.format(subsection)
 
 
 def varying(key: str, values: Iterable[object], base: Setting) -> dict[str, Setting]:
     """Return `base` once for each value of `key`, named ``key=value``."""
-    return {f"{key}={value}": dataclasses.replace(base, **{key: value}) for value in values}
+    return {f"{key}={value}": dataclasses.replace(base, **{key: value}) for value in values}  # type: ignore[arg-type]
 
 
 LEARNING_RATES = ("0.01", "0.005", "0.002", "0.001", "0.0005", "0.0002", "0.0001", "0.00005", "0.00002", "0.00001")
@@ -138,6 +140,30 @@ class Point:
     setting: Setting
     seed: int
     epochs: int
+
+    def schedule(self, eval_every: int | None = None) -> Schedule:
+        """Return how the run that gives this figure is trained."""
+        setting = self.setting
+        return Schedule(
+            epochs=self.epochs, eval_every=eval_every, learning_rate=setting.learning_rate,
+            batch_size=setting.batch_size, lr_change=setting.lr_change, seed=self.seed,
+            interruption=setting.interruption,
+        )  # fmt: skip
+
+    def settings(self, settings: Settings) -> Settings:
+        """Return `settings` with the user embeddings of this figure."""
+        return settings.with_embedding(self.variant.reduction, self.setting.user_embedding_length)
+
+    def run(self, settings: Settings, device: str, eval_every: int | None = None) -> Run:
+        """Return the run that gives this figure.
+
+        Raises
+        ------
+        UserError
+            If an earlier step has not run for its settings, or not since they changed.
+        """
+        own, protocol = self.settings(settings), self.variant.protocol
+        return native(own, self.task, self.setting.feature, protocol, self.schedule(eval_every), device)
 
 
 def points(

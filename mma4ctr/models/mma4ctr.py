@@ -1,76 +1,79 @@
-"""The MLP and its two losses."""
+"""MMa4CTR (Huo, Jin, Liao, 2024): a Tanh MLP over the user's embedding and the item's content."""
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
+from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional
 
-from mma4ctr.catalogue import hidden_widths
+from mma4ctr.cli import UserError
+from mma4ctr.models.contract import Batch, Graph, Model, Sizes
+from mma4ctr.models.layers import ACTIVATIONS
+
+# (narrowest input, widest input) -> widths of the hidden layers, as the published tables print them.
+HIDDEN_WIDTHS = {
+    (201, 500): (256, 64, 16, 4),
+    (101, 200): (128, 32, 4),
+    (61, 100): (64, 16, 4),
+    (31, 60): (32, 16, 4),
+    (11, 30): (16, 4),
+    (5, 10): (8, 4),
+}
 
 
-class MLP(nn.Module):
-    """Linear layers with Tanh after every hidden one; the sigmoid is applied by whoever wants probabilities.
+def hidden_widths(in_features: int) -> tuple[int, ...]:
+    """Return the published widths of the hidden layers for an input of `in_features` columns.
 
-    Parameters
-    ----------
-    in_features : int
-        The number of input columns; it decides the hidden widths (see `tables.HIDDEN_WIDTHS`).
+    Raises
+    ------
+    UserError
+        If the table has no row for this width.
     """
+    for (narrowest, widest), widths in HIDDEN_WIDTHS.items():
+        if narrowest <= in_features <= widest:
+            return widths
+    raise UserError(
+        f"in_features is {in_features}, but hidden layers are defined for 5 to 500 inputs; "
+        "change user_embedding_length in path.json"
+    )
 
-    def __init__(self, in_features: int) -> None:
-        super().__init__()
-        widths = (in_features, *hidden_widths(in_features))
-        layers = [layer for pair in itertools.pairwise(widths) for layer in (nn.Linear(*pair), nn.Tanh())]
-        self.hidden = nn.Sequential(*layers)
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Widths of the hidden layers (none: those of the published tables) and what follows each of them."""
+
+    hidden: tuple[int, ...] = ()
+    activation: str = "tanh"
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise UserError(f"activation is {self.activation!r:.60}, expected one of {', '.join(ACTIVATIONS)}")
+        if any(width < 1 for width in self.hidden):
+            raise UserError(f"hidden is {self.hidden}, expected widths of 1 or more, such as 128,32,4")
+
+
+class MMa4CTR(Model):
+    """Linear layers with an activation after every hidden one; whoever wants probabilities applies the sigmoid."""
+
+    version = 1
+    needs: ClassVar[frozenset[str]] = frozenset({"content"})
+    Config = Config
+
+    def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
+        super().__init__(config, sizes, graph)
+        widths = (sizes.content, *(config.hidden or hidden_widths(sizes.content)))
+        activation = ACTIVATIONS[config.activation]
+        layers = [layer for pair in itertools.pairwise(widths) for layer in (nn.Linear(*pair), activation())]
+        self.layers = nn.Sequential(*layers)
         self.output = nn.Linear(widths[-1], 1)
 
-    def forward(self, batch: torch.Tensor) -> torch.Tensor:
-        """Return the log-odds (rows,) of a click for a batch (rows, in_features)."""
+    def hidden(self, batch: Batch) -> torch.Tensor:
+        """Return the last hidden layer (rows, width)."""
+        return self.layers(batch.content)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Return the log-odds (rows,) of a click."""
         return self.output(self.hidden(batch)).squeeze(1)
-
-
-def number_of_parameters(model: nn.Module) -> int:
-    """Return how many trainable numbers `model` has."""
-    return sum(parameter.numel() for parameter in model.parameters())
-
-
-def initialise(model: MLP, seed: int, attempt: int, output_bias: float | None) -> None:
-    """Draw all weights from (seed, attempt): uniform in +-1/sqrt(inputs), as PyTorch's own layers start.
-
-    `output_bias`, if given, replaces the bias of the output layer.
-    """
-    rng = np.random.default_rng([seed, attempt])
-    with torch.no_grad():
-        for layer in model.modules():
-            if isinstance(layer, nn.Linear):
-                bound = layer.in_features**-0.5
-                for parameter in (layer.weight, layer.bias):
-                    drawn = rng.uniform(-bound, bound, size=tuple(parameter.shape)).astype(np.float32)
-                    parameter.copy_(torch.from_numpy(drawn))
-        if output_bias is not None:
-            model.output.bias.fill_(output_bias)
-
-
-def batch_softmax_loss(log_odds: torch.Tensor, clicks: torch.Tensor) -> torch.Tensor:
-    """Return minus the sum over the batch of click * log softmax(sigmoid(log-odds)), as published.
-
-    The softmax runs over the batch and the sum is not divided by the number of clicks, so that the loss depends on
-    the batch size.
-    """
-    return -(clicks * functional.log_softmax(torch.sigmoid(log_odds), dim=0)).sum()
-
-
-LOSSES = {"batch_softmax": batch_softmax_loss, "bce": functional.binary_cross_entropy_with_logits}
-
-
-def starting_bias(loss: str, click_rate: float) -> float | None:
-    """Return the output bias that `loss` starts with, None for the drawn one.
-
-    Cross entropy starts at the log-odds of the training click rate: otherwise the published settings spend many
-    epochs below an AUC of 0.5 while the bias falls to where the clicks are.
-    """
-    return float(np.log(click_rate / (1 - click_rate))) if loss == "bce" else None

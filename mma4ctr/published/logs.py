@@ -11,7 +11,8 @@ from types import MappingProxyType
 class Bucket:
     """Users with `low` to `high` interactions, or items that were watched `low` to `high` times.
 
-    `high` is None in the last bucket, which has no end; `share` is the published part of all users or items.
+    `high` is None in the last bucket, which has no end; `share` is the published part of all users or items, nan
+    where nothing is published.
     """
 
     low: int
@@ -48,37 +49,34 @@ class Published:
     item_popularities: tuple[Bucket, ...]
 
 
-CLICK_THRESHOLD = 0.5  # weighted mean of a row's actions from which the published ratio of WeChat counts a click
 # Printed by the organisers and by readers of the full logs.
-PUBLISHED = {
-    "wechat": Published(
-        source="2021 WeChat Big Data Challenge",
-        rows=7_317_882,
-        users=20_000,
-        items=96_564,
-        ratios=MappingProxyType({
-            "read_comment": 25.87, "like": 36.491, "click_avatar": 124.931, "forward": 236.349, "favorite": 715.507,
-            "comment": 2406.245, "follow": 1355.267, "click": 389.228,
-        }),
-        user_lengths=(
-            Bucket(1, 100, 0.1396), Bucket(101, 300, 0.3511), Bucket(301, 500, 0.2253), Bucket(501, 700, 0.1634),
-            Bucket(701, 900, 0.1106), Bucket(901, None, 0.0102),
-        ),
-        item_popularities=(
-            Bucket(1, 2, 0.1110), Bucket(3, 5, 0.1459), Bucket(6, 9, 0.1313), Bucket(10, 100, 0.4449),
-            Bucket(101, 500, 0.1378), Bucket(501, 1000, 0.0204), Bucket(1001, None, 0.0088),
-        ),
+WECHAT = Published(
+    source="2021 WeChat Big Data Challenge",
+    rows=7_317_882,
+    users=20_000,
+    items=96_564,
+    ratios=MappingProxyType({
+        "read_comment": 25.87, "like": 36.491, "click_avatar": 124.931, "forward": 236.349, "favorite": 715.507,
+        "comment": 2406.245, "follow": 1355.267, "click": 389.228,
+    }),
+    user_lengths=(
+        Bucket(1, 100, 0.1396), Bucket(101, 300, 0.3511), Bucket(301, 500, 0.2253), Bucket(501, 700, 0.1634),
+        Bucket(701, 900, 0.1106), Bucket(901, None, 0.0102),
     ),
-    "tiktok": Published(
-        source="ICME 2019 challenge, track 1",
-        rows=275_855_531,
-        users=636_281,
-        items=27_342_248,
-        ratios=MappingProxyType({"finish": 2.5322, "like": 61.2809}),
-        user_lengths=(
-            Bucket(1, 50, 0.2492), Bucket(51, 100, 0.0993), Bucket(101, 500, 0.3622), Bucket(501, 1000, 0.1666),
-            Bucket(1001, None, 0.1227),
-        ),
-        item_popularities=(Bucket(1, 1, 0.6492), Bucket(2, 10, 0.2786), Bucket(11, None, 0.0722)),
+    item_popularities=(
+        Bucket(1, 2, 0.1110), Bucket(3, 5, 0.1459), Bucket(6, 9, 0.1313), Bucket(10, 100, 0.4449),
+        Bucket(101, 500, 0.1378), Bucket(501, 1000, 0.0204), Bucket(1001, None, 0.0088),
     ),
-}  # fmt: skip
+)  # fmt: skip
+TIKTOK = Published(
+    source="ICME 2019 challenge, track 1",
+    rows=275_855_531,
+    users=636_281,
+    items=27_342_248,
+    ratios=MappingProxyType({"finish": 2.5322, "like": 61.2809}),
+    user_lengths=(
+        Bucket(1, 50, 0.2492), Bucket(51, 100, 0.0993), Bucket(101, 500, 0.3622), Bucket(501, 1000, 0.1666),
+        Bucket(1001, None, 0.1227),
+    ),
+    item_popularities=(Bucket(1, 1, 0.6492), Bucket(2, 10, 0.2786), Bucket(11, None, 0.0722)),
+)  # fmt: skip

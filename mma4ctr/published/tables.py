@@ -1,11 +1,12 @@
 """Every result table of the published description, and where these tables contradict one another.
 
-`published.csv` holds the tables 4.1.1 to 5.2.6 and the three of 6.1 and of 6.2 (which have no numbers; their names are
+`tables.csv` holds the tables 4.1.1 to 5.2.6 and the three of 6.1 and of 6.2 (which have no numbers; their names are
 ours), a row for each cell, with the digits that are printed. A cell that is blank there has no value here.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 from decimal import Decimal
 from pathlib import Path
@@ -46,7 +47,7 @@ def load() -> pl.DataFrame:
     Raises
     ------
     UserError
-        If published.csv is not as it was delivered.
+        If tables.csv is not as it was delivered.
     """
     try:
         cells = pl.read_csv(FILE, infer_schema=False)
@@ -116,3 +117,28 @@ def contradictions() -> pl.DataFrame:
     return given.agg(pl.col("table").alias("tables"), "printed").filter(
         pl.col("printed").map_elements(lambda values: disagree(values.to_list()), return_dtype=pl.Boolean)
     )
+
+
+Key = tuple[str | None, str, int | None, str, str]  # table, setting, epochs, model, figure
+
+
+@functools.cache
+def printed() -> dict[Key, str | None]:
+    """Return the digits that are printed in each cell; None for a cell that is blank there."""
+    columns = ("table", "setting", "epochs", "model", "figure", "printed")
+    return {row[:-1]: row[-1] for row in load().select(columns).iter_rows()}
+
+
+@functools.cache
+def contradicting() -> dict[Key, tuple[tuple[str, str], ...]]:
+    """Return, for each printed value that another table contradicts, the other tables and their values."""
+    keys = ["task", "model", *CONFIGURATION, "epochs", "figure"]
+    cells = configurations().drop_nulls("printed")
+    found = contradictions().select(*keys, "tables", pl.col("printed").alias("values"))
+    joined = cells.join(found, on=keys, nulls_equal=True).select(
+        "table", "setting", "epochs", "model", "figure", "tables", "values"
+    )
+    return {
+        row[:5]: tuple((name, value) for name, value in zip(row[5], row[6], strict=True) if name != row[0])
+        for row in joined.iter_rows()
+    }

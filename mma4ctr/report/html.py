@@ -46,8 +46,9 @@ def embed(picture: Picture) -> Embedded:
             "run python statis_and_draw.py and python viewer.py --force"
         ) from None
     found = SIZE_OF_SVG.search(content[:4096].decode(errors="replace"))
-    known = found is not None and found[2] in PIXELS_OF_UNIT
-    width = float(found[1]) * PIXELS_OF_UNIT[found[2]] * ENLARGED if known else DEFAULT_WIDTH
+    width: float = DEFAULT_WIDTH
+    if found is not None and found[2] in PIXELS_OF_UNIT:
+        width = float(found[1]) * PIXELS_OF_UNIT[found[2]] * ENLARGED
     return Embedded(f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}", round(width), picture.caption)
 
 

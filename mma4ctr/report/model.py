@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,6 +39,14 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawn:
+    """A figure before it is drawn: the text that stands for it, and what draws it, if there is anything to draw."""
+
+    caption: str
+    draw: Callable[..., Figure | None]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -6,30 +6,38 @@ pyplot: figures are objects like any other, and no window is needed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 
+from mma4ctr.catalogue import FEATURES
 from mma4ctr.store import artifacts
 
 # Okabe and Ito (2008), told apart under every kind of colour blindness; yellow, too pale on white, is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# The colour of a ROC curve says which modalities its feature is made of.
+COLOURS_OF_MODALITIES = dict(zip(dict.fromkeys(row.modalities for row in FEATURES.values()), COLOURS, strict=False))
+CLASSES = {"no click": COLOURS[0], "click": COLOURS[4]}  # of projections: those that are furthest apart in grey
+SHADES = "cividis"  # of the slices of a pie, from dark to light
+CHANCE = "0.6"  # the line of scores that know nothing
 # What a colour does not say in grey: the k-th line has the k-th of each, and no two lists have the same length.
 LINE_STYLES = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 HATCHES = ("", "////", "....", "xxxx")
 COLUMN, PAGE = 3.5, 7.2  # inches: a figure as wide as one printed column, or as the page
 DOTS_PER_INCH = 300  # of the PNG, and of what is rasterised within the SVG
-STYLE = {
+STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "axes.grid": True,
     "axes.linewidth": 0.6,
-    "axes.prop_cycle": matplotlib.cycler(color=COLOURS),
+    "axes.prop_cycle": cycler(color=COLOURS),
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.titlesize": 9,
@@ -71,6 +79,13 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     return files
 
 
+def save_all(figures: Mapping[str, Figure | None], folder: Path) -> None:
+    """Write the figures that there are by their names, and print the names of the files."""
+    for name, made in figures.items():
+        if made is not None:
+            print(f"  wrote {', '.join(map(str, save(made, folder, name)))}")
+
+
 def label(axes: Axes, x: str, y: str, title: str = "") -> None:
     """Name both axes, with their units, and the axes themselves."""
     axes.set_xlabel(x)
@@ -96,6 +111,11 @@ def line(
         axes.fill_between(x, *interval, color=colour, alpha=0.18, linewidth=0)
 
 
+def dot(k: int) -> dict[str, Any]:
+    """Return the look of the `k`-th kind of point."""
+    return {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
+
+
 def points(
     axes: Axes,
     x: Sequence[float],
@@ -106,14 +126,12 @@ def points(
 ) -> None:
     """Draw the `k`-th set of points of `axes` with error bars from the low to the high ends of their `interval`."""
     low, high = (np.abs(np.subtract(end, y)) for end in interval)
-    style = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
-    axes.errorbar(x, y, yerr=(low, high), linestyle="none", label=name, **style)
+    axes.errorbar(x, y, yerr=(low, high), linestyle="none", label=name, **dot(k))
 
 
 def scatter(axes: Axes, x: Sequence[float], y: Sequence[float], k: int, name: str | None, size: float = 2) -> None:
     """Draw the `k`-th cloud of points of `axes`, as pixels in the SVG too: a cloud may have a million points."""
-    style = {"color": COLOURS[k % len(COLOURS)], "marker": MARKERS[k % len(MARKERS)]}
-    axes.scatter(x, y, s=size, linewidths=0, alpha=0.6, rasterized=True, label=name, **style)
+    axes.scatter(x, y, s=size, linewidths=0, alpha=0.6, rasterized=True, label=name, **dot(k))
 
 
 def horizontal_bars(axes: Axes, y: np.ndarray, widths: Sequence[float], k: int, of: int, name: str) -> BarContainer:
@@ -135,9 +153,9 @@ def pie(axes: Axes, parts: np.ndarray, names: Sequence[str], title: str) -> None
     parts : (slices,) float, fractions of 1 as they are to be printed
     names : (slices,) what each part is
     """
-    shades = matplotlib.colormaps["cividis"](np.linspace(0, 1, len(parts)))
+    shades = matplotlib.colormaps[SHADES](np.linspace(0, 1, len(parts)))
     slices, _, percentages = axes.pie(
-        parts, colors=shades, startangle=90, counterclock=False, radius=1.15,
+        parts, colors=list(map(tuple, shades)), startangle=90, counterclock=False, radius=1.15,
         autopct=lambda percent: f"{percent:.0f} %" if percent >= 5 else "",
         pctdistance=0.72, textprops={"fontsize": 6.5}, wedgeprops={"edgecolor": "white", "linewidth": 0.8},
     )  # fmt: skip

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy.spatial.distance import pdist, squareform
 
-from mma4ctr import inputs
+from mma4ctr.inputs import gather
 from mma4ctr.report import plots
 from mma4ctr.settings import Settings
+from mma4ctr.training.batches import batches_of_parts
 
 MOST_OF_A_CLASS = 2_000  # points of each class
 NEIGHBOURS = 50
 EPOCHS = 200  # UMAP's own number for many points; its 500 for few look the same and take twice as long
-# The two colours of the list that are furthest apart in grey.
-CLASSES = {"no click": plots.COLOURS[0], "click": plots.COLOURS[4]}
 VIEWS = (-60, 30)  # degrees around the vertical from which three dimensions are shown: at right angles
 
 
@@ -52,10 +51,10 @@ def input_rows(settings: Settings, task: str, feature: str, protocol: str, sampl
     -------
     (points, user columns + item columns) float32 array
     """
-    factors = inputs.load_factors(settings, task, feature, protocol)
-    test = inputs.batches_of_parts(factors, protocol, torch.device("cpu"))["test"]
-    points, _ = next(test.batches(len(sample), torch.from_numpy(sample)))
-    return points.numpy()
+    given = gather.load(settings, task, feature, protocol, {"content"})
+    test = batches_of_parts(given, protocol, torch.device("cpu"))["test"]
+    batch, _ = next(test.batches(len(sample), torch.from_numpy(sample)))
+    return np.asarray(batch.content)
 
 
 def starting_places(points: np.ndarray, dimensions: int, seed: int) -> np.ndarray:
@@ -99,10 +98,10 @@ def project(points: np.ndarray, dimensions: tuple[int, ...], seed: int) -> list[
     return placed
 
 
-def _cloud(axes: Axes, places: np.ndarray, clicks: np.ndarray) -> None:
-    """Draw points in the order they stand in, so that neither class hides the other; the axes have no unit."""
-    colours = np.where(clicks > 0, CLASSES["click"], CLASSES["no click"])
-    by_depth = {"depthshade": False} if places.shape[1] == 3 else {}
+def _cloud(axes: Any, places: np.ndarray, clicks: np.ndarray) -> None:
+    """Draw points, in two or three dimensions, in the order they stand in, so that neither class hides the other."""
+    colours = np.where(clicks > 0, plots.CLASSES["click"], plots.CLASSES["no click"])
+    by_depth: dict[str, Any] = {"depthshade": False} if places.shape[1] == 3 else {}
     axes.scatter(*places.T, c=colours, s=4, linewidths=0, alpha=0.7, rasterized=True, **by_depth)
     for number, name in enumerate("xyz"[: places.shape[1]], start=1):
         axes.set(**{f"{name}ticklabels": [], f"{name}label": f"UMAP {number}"})
@@ -130,6 +129,6 @@ def draw(places: np.ndarray, clicks: np.ndarray, title: str) -> Figure:
             for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
                 axis.labelpad = -12  # there are no tick labels to make room for
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)
-    dots = [Line2D([], [], ls="none", marker="o", color=colour, label=name) for name, colour in CLASSES.items()]
+    dots = [Line2D([], [], ls="none", marker="o", color=colour, label=name) for name, colour in plots.CLASSES.items()]
     figure.legend(handles=dots, loc="outside lower center", ncols=len(dots), handlelength=1)
     return figure

@@ -10,13 +10,11 @@ from sklearn.metrics import roc_curve
 
 from mma4ctr.catalogue import FEATURES
 from mma4ctr.report import plots
-from mma4ctr.runs.find import Evaluation
+from mma4ctr.runs.finished import Evaluation
 
 # A curve leaves its thinned one by less than 1/MOST_POINTS of an axis: less than the width of the line.
 MOST_POINTS = 500
-# The colour says which modalities a feature is made of, the line how they are fused.
-MODALITIES = tuple(dict.fromkeys(feature.modalities for feature in FEATURES.values()))
-LINE_STYLES = {"single": "-.", "cross": "--", "concat": "-"}
+LINE_STYLES = {"single": "-.", "cross": "--", "concat": "-"}  # how a feature's modalities are fused
 
 
 def curve(labels: np.ndarray, scores: np.ndarray, most: int = MOST_POINTS) -> tuple[np.ndarray, np.ndarray]:
@@ -48,10 +46,10 @@ def draw(evaluations: Mapping[str, Evaluation], title: str) -> Figure:
     for name, feature in FEATURES.items():
         if name in evaluations:
             found = evaluations[name]
-            style = {"color": plots.COLOURS[MODALITIES.index(feature.modalities)], "ls": LINE_STYLES[feature.fusion]}
+            style = {"color": plots.COLOURS_OF_MODALITIES[feature.modalities], "ls": LINE_STYLES[feature.fusion]}
             label = f"{name} ({found.figures['auc']:.4f})"
             axes.plot(*curve(found.test_rows[:, 2], found.predictions), **style, label=label)
-    axes.plot((0, 1), (0, 1), color="0.6", linestyle=":", linewidth=0.8, label="chance (0.5)")
+    axes.plot((0, 1), (0, 1), color=plots.CHANCE, linestyle=":", linewidth=0.8, label="chance (0.5)")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     plots.label(axes, "false positive rate", "true positive rate")
     figure.suptitle(title, x=0.01, ha="left", fontsize=9)

@@ -4,31 +4,31 @@ from __future__ import annotations
 
 import platform
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from mma4ctr.data.registry import DATASETS, TASKS
+from mma4ctr import cli
+from mma4ctr.data.registry import TASKS
 from mma4ctr.evaluation import leak_audit
 from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS
-from mma4ctr.grid.pool import arguments_of
+from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.published import tables as published
-from mma4ctr.report import baseline_tables, performance_tables, provenance, statistics
+from mma4ctr.report import drawings, provenance, same_rows, statistics
+from mma4ctr.report.cells import BLANK, auc_cell, number_cell, words
+from mma4ctr.report.computation import computation_table
+from mma4ctr.report.curves import TASK_FIGURES
+from mma4ctr.report.datasets import DATASET_FIGURES
 from mma4ctr.report.model import Cell, Picture, Report, Section, Table
-from mma4ctr.report.tables import BLANK, TaskTables, evaluation_cell, number_cell
-from mma4ctr.runs import baselines as baseline_runs
-from mma4ctr.runs import folder as runs
-from mma4ctr.runs.find import Results
-from mma4ctr.settings import DEFAULT_FILE, KEYS, Settings
-from mma4ctr.store import records
+from mma4ctr.report.sources import PERFORMANCE, TaskRuns
+from mma4ctr.report.tables import experiment_table, performance_table
+from mma4ctr.runs import folder as runs_folder
+from mma4ctr.runs import tested
+from mma4ctr.runs.run import words_of
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts, records
 
 STEPS = ("preprocess_inter.py", "preprocess_multimodal.py")
-PERFORMANCE = tuple(performance_tables.FIGURES)  # the experiments of section 6
-
-
-def words(*texts: object) -> tuple[Cell, ...]:
-    """Return a row of words."""
-    return tuple(Cell(str(text)) for text in texts)
 
 
 def count_rows(settings: Settings, datasets: Iterable[str]) -> Iterable[tuple[Cell, ...]]:
@@ -36,8 +36,7 @@ def count_rows(settings: Settings, datasets: Iterable[str]) -> Iterable[tuple[Ce
     for dataset in datasets:
         for script in STEPS:
             for name, value in records.require(settings, script, dataset).counts.items():
-                text = ", ".join(f"{v:,} {k}" for k, v in value.items()) if isinstance(value, dict) else value
-                yield words(dataset, script, name, text)
+                yield words(dataset, script, name, cli.count_in_words(value))
 
 
 def data_section(settings: Settings, tasks: Sequence[str]) -> Section:
@@ -46,12 +45,11 @@ def data_section(settings: Settings, tasks: Sequence[str]) -> Section:
     counted = Table(
         "What the steps counted", ("data set", "step", "what", "count"), tuple(count_rows(settings, datasets))
     )
-    values = {key: getattr(settings, key) for key in KEYS}
     shown = Table(
         "Settings (path.json)", ("key", "value"),
-        tuple(words(key, dict(value) if key == "min_interactions" else value) for key, value in values.items()),
+        tuple(words(key, value) for key, value in settings.by_key().items()),
     )  # fmt: skip
-    used = {**runs.versions(), "system": platform.system()}
+    used = {**runs_folder.versions(), "system": platform.system()}
     libraries = Table("Versions", ("what", "version"), tuple(words(*pair) for pair in used.items()))
     ratios = Table(
         "Rows without an action for each row with it", ("data set", "action", "here", "published"),
@@ -59,77 +57,57 @@ def data_section(settings: Settings, tasks: Sequence[str]) -> Section:
               for name, pair in statistics.ratios_of(settings, dataset).items()),
         "The weighted mean of the ratios of the seven actions and the ratio of the click itself are two things.",
     )  # fmt: skip
-    names = (f"{dataset}_{kind}" for dataset in datasets for kind in ("ratios", "users", "items"))
+    captions = {f"{dataset}_{name}": f"{dataset}: {drawn.caption}"
+                for dataset in datasets for name, drawn in DATASET_FIGURES.items()}  # fmt: skip
     read_from = [
         f"{dataset}: {provenance.data_name(settings, dataset)}, {settings.raw_folder(dataset)}" for dataset in datasets
     ]
-    return Section("The data", tuple(read_from), (counted, ratios, shown, libraries), pictures(settings, names))
+    return Section("The data", tuple(read_from), (counted, ratios, shown, libraries),
+                   tuple(pictures(settings.saved_path / "figures", captions)))  # fmt: skip
 
 
-# End of a figure's name -> what it shows; the first that fits.
-CAPTIONS = {
-    "ratios": "rows without an action for each row with it",
-    "users": "users by number of interactions",
-    "items": "items by times watched",
-    "learning_rate": "AUC against learning rate",
-    "batch_size": "AUC against batch size",
-    "epochs": "AUC against epochs",
-    "TrainLoss": "training loss against epochs",
-    "ValidLoss": "validation loss against epochs",
-    "hidden_UMAP_2D": "UMAP of the hidden layer in two dimensions",
-    "hidden_UMAP_3D": "UMAP of the hidden layer in three dimensions",
-    "UMAP_2D": "UMAP of what the MLP is given in two dimensions",
-    "UMAP_3D": "UMAP of what the MLP is given in three dimensions",
-    "10": "ROC curves of every feature after 10 epochs",
-    "30": "ROC curves of every feature after 30 epochs",
-}
+def pictures(folder: Path, captions: Mapping[str, str]) -> list[Picture]:
+    """Return those figures of a folder that have been drawn, by what their names look like."""
+    return [Picture(file, caption) for name, caption in captions.items() for file in sorted(folder.glob(f"{name}.svg"))]
 
 
-def caption_of(file: Path) -> str:
-    """Return what a figure shows, from its name and, where it is of one variant, from its folder's."""
-    ending = next(end for end in CAPTIONS if file.stem.endswith(f"_{end}"))
-    variants = {f"{variant.protocol}_{variant.reduction}": f", {variant}" for variant in VARIANTS}
-    of = next(name for name in (*TASKS, *DATASETS) if file.stem.startswith(f"{name}_"))
-    return f"{of}: {CAPTIONS[ending]}{variants.get(file.parent.name, '')}"
+def pictures_of_task(settings: Settings, task: str) -> list[Picture]:
+    """Return the curves of a task, then what was drawn of each variant."""
+    curves_of = {name.format(task=task, epochs="*"): f"{task}: {one.caption}" for name, one in TASK_FIGURES.items()}
+    found = pictures(settings.saved_path / "figures", curves_of)
+    for folder, variant in sorted((drawings.folder_of(settings, variant), variant) for variant in VARIANTS):
+        of_variant = {f"{task}_{name}": f"{task}: {caption}, {variant}" for name, caption in drawings.CAPTIONS.items()}
+        found += pictures(folder, of_variant)
+    return found
 
 
-def pictures(settings: Settings, names: Iterable[str]) -> tuple[Picture, ...]:
-    """Return those of the figures that have been drawn."""
-    files = ((settings.saved_path / "figures" / f"{name}.svg") for name in names)
-    return tuple(Picture(file, caption_of(file)) for file in files if file.exists())
-
-
-def task_section(tables: TaskTables) -> Section:
+def task_section(runs: TaskRuns) -> Section:
     """Return every table and curve of one task."""
-    task, settings = tables.task, tables.results.settings
-    experiments = [tables.experiment(name) for name in EXPERIMENTS if name not in PERFORMANCE]
-    performance = [performance_tables.performance(tables, name) for name in PERFORMANCE]
-    computation = performance_tables.computation(tables)
-    figures = settings.saved_path / "figures"
-    curves = [f"{task}_{key}" for key in ("epochs", "learning_rate", "batch_size")]
-    losses = sorted(file.stem for part in ("Train", "Valid") for file in figures.glob(f"{task}_*_{part}Loss.svg"))
-    folders = [folder for folder in sorted(figures.glob("*_*")) if folder.is_dir()]
-    views = [str(file.relative_to(figures).with_suffix("")) for folder in folders
-             for file in sorted(folder.glob(f"{task}_*.svg"))]  # fmt: skip
+    task, settings = runs.task, runs.results.settings
+    found = (
+        *(experiment_table(runs, name) for name in EXPERIMENTS if name not in PERFORMANCE),
+        *(performance_table(runs, name) for name in PERFORMANCE),
+        computation_table(runs),
+    )
     shown = (
         "Our runs with the published protocol and average pooling stand first, beside the difference from the "
         "published figure; the other protocol and PCA reduction have columns of their own.",
     )
-    drawn = pictures(settings, [*curves, *losses, *views])
-    return Section(f"{task}: the published tables", shown, (*experiments, *performance, computation), drawn)
+    return Section(f"{task}: the published tables", shown, found, tuple(pictures_of_task(settings, task)))
 
 
-def audit_section(results: Results, tables: Sequence[TaskTables]) -> Section:
+def audit_section(results: Results, tasks: Sequence[TaskRuns]) -> Section:
     """Return both protocols side by side, and what shuffled labels score under each."""
     settings, rows = results.settings, []
-    for task in tables:
+    for task in tasks:
         for protocol in PROTOCOLS:
             found = leak_audit.audit(settings, task.task, protocol)
             ours = next((one for variant in task.variants if variant.protocol == protocol
                          if (one := task.any_evaluation(variant))), None)  # fmt: skip
-            rate = BLANK if ours is None else evaluation_cell(results.label_rate(ours, "user_rate"))
+            shown = [[], []] if ours is None else [[ours], [results.label_rate(ours, "user_rate")]]
             rows.append((
-                *words(task.task, protocol), BLANK if ours is None else evaluation_cell(ours), rate,
+                *words(task.task, protocol),
+                *(auc_cell(evaluations, seeds=False) for evaluations in shown),
                 number_cell(found.auc),
                 Cell(f"{found.shuffled:.4f}", found.shuffled,
                      (f"± {found.spread:.4f} over {leak_audit.DRAWS} shuffles",)),
@@ -173,21 +151,21 @@ def runs_section(results: Results) -> Section:
             return number_cell(value, ".4g")
         return BLANK if value is None else Cell(str(value), value if isinstance(value, int) else None)
 
-    rows = tuple(tuple(cell(found.get(column)) for column in runs.COLUMNS) for found in results.metrics)
-    return Section("Every run", ("The lines of saved/results.csv.",), (Table("Runs", runs.COLUMNS, rows),))
+    rows = tuple(tuple(cell(found.get(column)) for column in runs_folder.COLUMNS) for found in results.metrics)
+    return Section("Every run", ("The lines of saved/results.csv.",), (Table("Runs", runs_folder.COLUMNS, rows),))
 
 
 def commands_of(results: Results) -> tuple[str, ...]:
     """Return the commands that give the report again: the steps, then every run by itself."""
     settings = results.settings
-    to = [] if settings.file.resolve() == DEFAULT_FILE else ["--paths", str(settings.file)]
+    to = artifacts.to_settings(settings)
     steps = (*STEPS, *(f"get_user_embedding.py --protocol {protocol}" for protocol in PROTOCOLS), "cross_matrix.py",
              "gen_matrix.py", "adjust_hyperparameter.py", "statis_and_draw.py", "viewer.py")  # fmt: skip
-    found = [trajectory for group in results.by_key.values() for trajectory in group]
+    found = [*(run for group in results.by_key.values() for run in group), *tested.load(results, native=True)]
     return (
         *(f"python {script} {shlex.join(to)}".strip() for script in steps),
-        *(shlex.join(["python", "mlp.py", *arguments_of(settings, trajectory.config)]) for trajectory in found),
-        *(shlex.join(["python", "baseline/comp.py", *to, *words]) for words in baseline_runs.commands(results)),
+        *(shlex.join(["python", "mlp.py", *words_of(settings, run.config)]) for run in found),
+        *(shlex.join(["python", "baseline/comp.py", *to, *words]) for words in tested.commands(results)),
     )
 
 
@@ -200,14 +178,14 @@ def build(settings: Settings, tasks: Sequence[str] = tuple(TASKS)) -> Report:
         If an earlier step has not run.
     """
     results = Results(settings)
-    every = [TaskTables(results, task) for task in tasks]
-    tables = [table for table in every if table.variants]
+    every = [TaskRuns(results, task) for task in tasks]
+    shown = [one for one in every if one.variants]
     sample = any(provenance.data_name(settings, TASKS[task].dataset) == "sample data" for task in tasks)
     sections = (
         data_section(settings, tasks),
-        *map(task_section, tables),
-        *filter(None, map(baseline_tables.section, every)),
-        audit_section(results, tables or every),
+        *map(task_section, shown),
+        *filter(None, map(same_rows.section, every)),
+        audit_section(results, shown or every),
         contradictions_section(),
         runs_section(results),
         Section("Commands", ("What was typed, or would have to be, to get these figures.",),

@@ -8,14 +8,17 @@ from collections.abc import Mapping
 import numpy as np
 
 from mma4ctr.cli import UserError
-from mma4ctr.data.datasets.wechat import ACTION_WEIGHTS
-from mma4ctr.published.logs import CLICK_THRESHOLD, PUBLISHED, Bucket
+from mma4ctr.data.registry import DATASETS
+from mma4ctr.published.logs import Bucket
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts
 
-# Data set -> the published weights of its actions, where a click is made of several.
-WEIGHTS: dict[str, Mapping[str, int]] = {"wechat": ACTION_WEIGHTS}
 WEIGHTED_MEAN = "weighted mean"
+THRESHOLD = "click_threshold"  # the key of path.json of a data set whose actions have weights
+# In which a log is counted that nothing is published about.
+POWERS_OF_TEN = tuple(
+    Bucket(low, high, math.nan) for low, high in ((1, 10), (11, 100), (101, 1_000), (1_001, 10_000), (10_001, None))
+)
 
 
 def ratio(positives: int, rows: int) -> float:
@@ -30,7 +33,7 @@ def weighted_mean(ratios: Mapping[str, float], weights: Mapping[str, int]) -> fl
 
 def with_weighted_mean(ratios: Mapping[str, float], dataset: str) -> dict[str, float]:
     """Return `ratios` with their weighted mean, where the actions of `dataset` have weights."""
-    weights = WEIGHTS.get(dataset)
+    weights = DATASETS[dataset].weights
     return {**ratios, WEIGHTED_MEAN: weighted_mean(ratios, weights)} if weights else dict(ratios)
 
 
@@ -65,12 +68,10 @@ def shares(histogram: np.ndarray, buckets: tuple[Bucket, ...]) -> np.ndarray:
 def actions_of(settings: Settings, dataset: str) -> dict[str, int]:
     """Return the rows of the unfiltered log and the positive rows of each action."""
     actions = artifacts.load_json(settings, "actions", dataset=dataset)
-    expected = {"rows", *PUBLISHED[dataset].ratios}
+    expected = {"rows", *DATASETS[dataset].actions}
     if set(actions) != expected or not all(isinstance(number, int) for number in actions.values()):
-        file, again = (
-            artifacts.path(settings, "actions", dataset=dataset),
-            artifacts.command(settings, "preprocess_inter.py", dataset),
-        )
+        file = artifacts.path(settings, "actions", dataset=dataset)
+        again = artifacts.command(settings, "preprocess_inter.py", dataset)
         raise UserError(
             f"{file}: found {str(actions)[:80]}, expected whole numbers for {', '.join(sorted(expected))}; rerun "
             f"{again} --force"
@@ -78,28 +79,38 @@ def actions_of(settings: Settings, dataset: str) -> dict[str, int]:
     return actions
 
 
-def ratios_of(settings: Settings, dataset: str) -> dict[str, tuple[float, float]]:
-    """Return, in words, whose ratio of negative to positive rows it is -> the ratio of this log, the published one."""
+def ratios_of(settings: Settings, dataset: str) -> dict[str, tuple[float, float | None]]:
+    """Return, in words, whose ratio of negative to positive rows it is -> the ratio of this log, the published one.
+
+    The published one is None where nothing is published about the data set.
+    """
     computed = negatives_per_positive(actions_of(settings, dataset), dataset)
-    published = with_weighted_mean(PUBLISHED[dataset].ratios, dataset)
-    weights = WEIGHTS.get(dataset, {})
-    threshold, published_threshold = settings.click_threshold, CLICK_THRESHOLD
-    elsewhere = "" if threshold == published_threshold else f"; published: {published_threshold:g}"
-    names = {action: f"{action} (weight {weight})" for action, weight in weights.items()} | {
-        "click": f"click (at threshold {threshold:g}{elsewhere})",
-        WEIGHTED_MEAN: f"weighted mean of the {len(weights)} ratios",
-    }
-    return {names.get(action, action): (computed[action], published[action]) for action in computed}
+    log, weights = DATASETS[dataset].published, DATASETS[dataset].weights
+    published: Mapping[str, float] = with_weighted_mean(log.ratios, dataset) if log else {}
+    names: dict[str, str] = {}
+    if weights:
+        threshold = settings.own_of(dataset)[THRESHOLD]
+        published_threshold = DATASETS[dataset].settings[THRESHOLD].default
+        elsewhere = "" if threshold == published_threshold else f"; published: {published_threshold:g}"
+        names = {action: f"{action} (weight {weight})" for action, weight in weights.items()} | {
+            "click": f"click (at threshold {threshold:g}{elsewhere})",
+            WEIGHTED_MEAN: f"weighted mean of the {len(weights)} ratios",
+        }
+    return {names.get(action, action): (computed[action], published.get(action)) for action in computed}
 
 
 def buckets_of(settings: Settings, dataset: str, artefact: str) -> tuple[np.ndarray, tuple[Bucket, ...], int]:
-    """Return the share of each published bucket in this log, the buckets, and how many users or items were counted."""
+    """Return the share of each bucket in this log, the buckets, and how many users or items were counted.
+
+    The buckets are those in which the full log was published, powers of ten where it was not.
+    """
     histogram = artifacts.load(settings, artefact, dataset=dataset)
-    buckets = getattr(PUBLISHED[dataset], artefact)
+    log = DATASETS[dataset].published
+    buckets = getattr(log, artefact) if log else POWERS_OF_TEN
     return shares(histogram, buckets), buckets, int(histogram[:, 1].sum())
 
 
-def in_words(ratios: tuple[float, float]) -> tuple[str, str]:
+def in_words(ratios: tuple[float, float | None]) -> tuple[str, str]:
     """Return this log's ratio with two decimals, or that there is none, and the published one with all its digits."""
     ours, theirs = ratios
-    return f"{ours:,.2f}" if np.isfinite(ours) else "no positives", f"{theirs:,.7g}"
+    return f"{ours:,.2f}" if np.isfinite(ours) else "no positives", "" if theirs is None else f"{theirs:,.7g}"

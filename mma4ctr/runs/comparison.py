@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mma4ctr.evaluation import metrics
-from mma4ctr.runs.find import Evaluation
+from mma4ctr.evaluation import bootstrap, metrics
+from mma4ctr.runs.finished import Evaluation
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,25 +17,24 @@ class Summary:
 
     Attributes
     ----------
-    auc, gauc, average_precision, logloss : float
-        Means over seeds; nan where a figure does not exist.
-    low, high : float
+    figures : dict of str to float
+        Mean over seeds of each of `metrics.FIGURES`, by name; nan where it does not exist.
+    interval : (float, float)
         95 % interval of the mean AUC over test users.
     spread : float
         Standard deviation of the AUC over seeds; nan with one seed.
     seeds : int
-    test_positives : int
     """
 
-    auc: float
-    gauc: float
-    average_precision: float
-    logloss: float
-    low: float
-    high: float
+    figures: dict[str, float]
+    interval: tuple[float, float]
     spread: float
     seeds: int
-    test_positives: int
+
+
+def of_seeds(evaluations: Sequence[Evaluation], figure: str) -> np.ndarray:
+    """Return a figure of each seed (seeds,) float64, nan where it does not exist."""
+    return np.array([one.figures.get(figure) for one in evaluations], dtype=float)
 
 
 def mean_replicates(evaluations: Sequence[Evaluation]) -> np.ndarray:
@@ -45,15 +44,10 @@ def mean_replicates(evaluations: Sequence[Evaluation]) -> np.ndarray:
 
 def summarise(evaluations: Sequence[Evaluation]) -> Summary:
     """Return the figures of one setting over its seeds, all of them tested on the same rows."""
-    figures = {name: np.array([one.figures[name] for one in evaluations], dtype=float)
-               for name in ("auc", "gauc", "average_precision", "logloss")}  # fmt: skip
-    low, high = metrics.interval(mean_replicates(evaluations))
-    aucs = figures["auc"]
-    return Summary(
-        **{name: float(values.mean()) for name, values in figures.items()},
-        low=low, high=high, spread=float(aucs.std(ddof=1)) if len(aucs) > 1 else float("nan"),
-        seeds=len(evaluations), test_positives=int(evaluations[0].figures["test_positives"]),
-    )  # fmt: skip
+    figures = {figure.name: of_seeds(evaluations, figure.name) for figure in metrics.FIGURES}
+    spread = float(figures["auc"].std(ddof=1)) if len(evaluations) > 1 else float("nan")
+    means = {name: float(values.mean()) for name, values in figures.items()}
+    return Summary(means, bootstrap.interval(mean_replicates(evaluations)), spread, len(evaluations))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,14 +75,15 @@ def difference(ours: Sequence[Evaluation], reference: Sequence[Evaluation]) -> D
     that both have.
     """
     if ours[0].rows == reference[0].rows:
-        auc = np.mean([one.figures["auc"] for one in ours]) - np.mean([one.figures["auc"] for one in reference])
-        return Difference(float(auc), *metrics.interval(mean_replicates(ours) - mean_replicates(reference)))
+        auc = of_seeds(ours, "auc").mean() - of_seeds(reference, "auc").mean()
+        return Difference(float(auc), *bootstrap.interval(mean_replicates(ours) - mean_replicates(reference)))
     _, here, there = np.intersect1d(ours[0].test_places, reference[0].test_places, return_indices=True)
     rows = ours[0].test_rows[here]
     if not 0 < rows[:, 2].sum() < len(rows):
         return Difference(float("nan"), float("nan"), float("nan"), len(rows))
     scores = [(one.predictions[here], 1 / len(ours)) for one in ours]
     scores += [(one.predictions[there], -1 / len(reference)) for one in reference]
-    auc = sum(weight * metrics.auc(rows[:, 2], score) for score, weight in scores)
-    replicates = sum(weight * metrics.bootstrap_auc(rows[:, 0], rows[:, 2], score, seed=0) for score, weight in scores)
-    return Difference(float(auc), *metrics.interval(replicates), len(rows))
+    users, labels = rows[:, 0], rows[:, 2]
+    auc = sum(weight * metrics.auc(labels, score) for score, weight in scores)
+    replicates = np.sum([weight * bootstrap.bootstrap_auc(users, labels, score, 0) for score, weight in scores], axis=0)
+    return Difference(auc, *bootstrap.interval(replicates), len(rows))

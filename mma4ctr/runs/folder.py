@@ -1,11 +1,9 @@
-"""One run, one folder: what was run, on what, and all that came out; and the table of all runs."""
+"""One run, one folder: its files, and the table of all runs."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,83 +13,18 @@ import sklearn
 import torch
 
 import mma4ctr
-from mma4ctr.catalogue import FEATURES
 from mma4ctr.cli import UserError
-from mma4ctr.data.registry import TASKS
-from mma4ctr.evaluation import label_rates, metrics
-from mma4ctr.schedule import Schedule
+from mma4ctr.evaluation import metrics
+from mma4ctr.models import registry
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import artifacts
 
 COLUMNS = (
     *("run", "task", "feature", "protocol", "reduction", "loss", "epochs", "batch_size", "learning_rate", "seed"),
-    *("in_features", "parameters", "auc", "auc_low", "auc_high", "gauc", "average_precision", "logloss"),
-    *("test_positives", "interruptions", "train_seconds", "test_seconds"),
+    *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES)),
+    *("interruptions", "train_seconds", "test_seconds"),
 )
 METRICS = "metrics.json"
-
-
-def built_on(settings: Settings, task: str, feature: str, protocol: str) -> dict[str, str]:
-    """Return the identities of the records that a run of `feature` builds on, checking each of them.
-
-    Raises
-    ------
-    UserError
-        If an earlier step has not run, or ran with other settings or inputs.
-    """
-    dataset = TASKS[task].dataset
-    records.require(
-        settings, "preprocess_inter.py", dataset
-    )  # before the others: the first missing step is to be named
-    there = records.modalities_of(records.require(settings, "preprocess_multimodal.py", dataset))
-    for modality in FEATURES[feature].modalities:
-        if modality not in there:
-            raise UserError(
-                f"{feature} needs the {modality} modality, for which {dataset} has no features: its files are missing "
-                f"from {settings.raw_folder(dataset)}, or empty; put them there and rerun python "
-                "preprocess_multimodal.py, or choose another feature"
-            )
-    matrix_step = "gen_matrix.py" if FEATURES[feature].fusion == "single" else "cross_matrix.py"
-    wanted = [("preprocess_inter.py", ""), (matrix_step, "")]
-    if settings.user_embedding_length > 0:
-        wanted.append(("get_user_embedding.py", records.embedding_variant(settings, task, protocol)))
-    return {f"{script} {variant}".strip(): records.require(settings, script, dataset, variant).id
-            for script, variant in wanted}  # fmt: skip
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run of the MLP before it is run: everything that decides its result.
-
-    Attributes
-    ----------
-    built_on : dict of str to str
-        The identities of the artefacts, from the function `built_on`.
-    """
-
-    settings: Settings
-    task: str
-    feature: str
-    protocol: str
-    schedule: Schedule
-    eval_every: int | None
-    device: torch.device
-    built_on: dict[str, str]
-
-    @functools.cached_property
-    def config(self) -> dict[str, object]:
-        """The configuration, whose hash is the run's id."""
-        return {
-            "task": self.task, "feature": self.feature, "protocol": self.protocol,
-            "reduction": self.settings.user_reduction, "user_embedding_length": self.settings.user_embedding_length,
-            "split_seed": self.settings.seed, **dataclasses.asdict(self.schedule), "eval_every": self.eval_every,
-            "device": self.device.type, "built_on": self.built_on,
-        }  # fmt: skip
-
-    @property
-    def id(self) -> str:
-        """The run's id."""
-        return records.identity(self.config)
 
 
 def folder_of(settings: Settings, run: str) -> Path:
@@ -164,53 +97,18 @@ def all_metrics(settings: Settings) -> Iterable[dict]:
     return [read_metrics(settings, file.parent.name) for file in sorted(settings.saved_path.glob(f"*/{METRICS}"))]
 
 
+def line_of(content: Mapping[str, object]) -> dict[str, object]:
+    """Return the line of results.csv of a run; another model than the default stands before the feature."""
+    line = {column: content.get(column) for column in COLUMNS}
+    model = content.get("model", registry.DEFAULT)
+    return line if model == registry.DEFAULT else {**line, "feature": f"{model}/{content['feature']}"}
+
+
 def rebuild_results(settings: Settings) -> Path:
     """Write results.csv anew from the run folders, one line for each run, sorted by run; return the file."""
-    lines = [{column: metrics.get(column) for column in COLUMNS} for metrics in all_metrics(settings)]
+    lines = [line_of(content) for content in all_metrics(settings)]
     frame = pl.DataFrame(lines, schema=list(COLUMNS), infer_schema_length=None)
     file = settings.saved_path / "results.csv"
     with artifacts.replacing(file) as temporary:
         frame.write_csv(temporary)
     return file
-
-
-def rates_config(task: str, feature: str, protocol: str, seed: int, ancestors: dict[str, str]) -> dict[str, object]:
-    """Return what identifies the label-rate predictors on the rows that `feature` covers."""
-    covered = feature if FEATURES[feature].fusion == "single" else "fused"
-    # User embeddings play no part, so that every length and reduction shares these rows.
-    used = {name: record for name, record in ancestors.items() if not name.startswith("get_user_embedding.py")}
-    return {"task": task, "rows": covered, "protocol": protocol, "split_seed": seed, "built_on": used}
-
-
-def save_label_rates(
-    settings: Settings, config: dict[str, object], training: np.ndarray, test: np.ndarray
-) -> dict[str, str]:
-    """Evaluate the three label-rate predictors on the rows of a run, each as a run of its own, once.
-
-    Parameters
-    ----------
-    settings : Settings
-    config : dict
-        See `rates_config`.
-    training, test : (n, 3) and (m, 3) int arrays
-        User index, item index, click.
-
-    Returns
-    -------
-    dict of str to str
-        The run of each predictor.
-    """
-    own = {name: {**config, "feature": name} for name in label_rates.NAMES}
-    found = {name: records.identity(content) for name, content in own.items()}
-    if all(is_finished(settings, run) for run in found.values()):
-        return found
-    predicted = label_rates.predictors(training, test)
-    suffix = "" if config["rows"] == "fused" else f"@{config['rows']}"
-    for name, run in found.items():
-        folder = folder_of(settings, run)
-        identified = {"run": run, "task": config["task"], "feature": name + suffix, "protocol": config["protocol"]}
-        save_config(folder, own[name])
-        save_metrics(
-            folder, {**identified, **save_predictions(folder, predicted[name], test, int(config["split_seed"]))}
-        )
-    return found

@@ -22,21 +22,28 @@ class Bucket(logs.Bucket):
     the scale's longest user or most popular item (the last bucket).
     """
 
+    share: float
     mean: float | None
+
+
+def share_of(bucket: logs.Bucket) -> float:
+    """Return the share of a bucket; those of both data sets are published."""
+    assert bucket.share is not None
+    return bucket.share
 
 
 def with_means(buckets: Sequence[logs.Bucket], means: Sequence[float | None]) -> tuple[Bucket, ...]:
     """Return the published buckets, each with a mean."""
-    return tuple(Bucket(row.low, row.high, row.share, mean) for row, mean in zip(buckets, means, strict=True))
+    return tuple(Bucket(row.low, row.high, share_of(row), mean) for row, mean in zip(buckets, means, strict=True))
 
 
-WECHAT, TIKTOK = logs.PUBLISHED["wechat"], logs.PUBLISHED["tiktok"]
+WECHAT, TIKTOK = logs.WECHAT, logs.TIKTOK
 WECHAT_USERS = with_means(WECHAT.user_lengths, (None, 200, 400, 598, 795, 920))
 WECHAT_FEEDS = with_means(WECHAT.item_popularities, (1.45, 3.9, 7.4, 37, 210, 690, None))
 # Users with at least 1,500, 2,000, 3,000 and 4,000 rows are published as counts among 636,281 users.
 TIKTOK_USERS = (
     *with_means(TIKTOK.user_lengths[:-1], (20, 74, None, 725)),
-    Bucket(1001, 1499, TIKTOK.user_lengths[-1].share - 35_645 / TIKTOK.users, 1220),
+    Bucket(1001, 1499, share_of(TIKTOK.user_lengths[-1]) - 35_645 / TIKTOK.users, 1220),
     Bucket(1500, 1999, (35_645 - 17_450) / TIKTOK.users, 1720),
     Bucket(2000, 2999, (17_450 - 4_997) / TIKTOK.users, (49_550_347 - 19_909_447) / (17_450 - 4_997)),
     Bucket(3000, 3999, (4_997 - 1_678) / TIKTOK.users, (19_909_447 - 8_622_897) / (4_997 - 1_678)),

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mma4ctr.protocol import split_by_time
+
 
 @dataclass(frozen=True)
 class Counts:
@@ -31,8 +33,7 @@ def count(
 ) -> Counts:
     """Count the rows of whole users.
 
-    The split is that of the clean protocol: the first row of each pair, the last k = floor(n / 10) rows of a user by
-    time for the test, the k before them for validation.
+    Repeats and the split are those of the clean protocol.
 
     Parameters
     ----------
@@ -46,11 +47,9 @@ def count(
     order = keep[np.lexsort((time[keep], user[keep]))]
     pair = user[order].astype(np.int64) * len(complete) + item[order]
     order = order[np.sort(np.unique(pair, return_index=True)[1])]
-    length = np.bincount(user[order], minlength=len(rows_of))
-    from_end = np.cumsum(length)[user[order]] - np.arange(len(order))
-    part = (from_end - 1) // np.maximum(length[user[order]] // 10, 1)
-    part[length[user[order]] < 10] = 2
-    fused = complete[item[order]]
-    positives = [labels[order[fused & (part == number)]].sum(axis=0) for number in (1, 0)]
+    parts = split_by_time(
+        user[order], complete[item[order]], seed=0
+    )  # of these users' rows, as fused features take them
+    positives = [labels[order[parts[name]]].sum(axis=0) for name in ("validation", "test")]
     kept_users = int((rows_of >= minimum).sum())
     return Counts(len(user), labels.sum(axis=0), kept_users, len(keep), int(complete[item[keep]].sum()), *positives)

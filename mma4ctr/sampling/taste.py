@@ -55,7 +55,7 @@ class Users:
 def draw_users(users: int, label: LabelWeights, tastes: np.ndarray, signal: float, rng: np.random.Generator) -> Users:
     """Draw the users' rates (log-normal odds) and join taste and content; `tastes` is (users, 6), standard normal."""
     rate = signal * label.rate * rng.standard_normal(users, dtype=np.float32)
-    weights = signal * (np.float32(label.content) + np.float32(label.taste) * tastes)
+    weights = signal * (np.array(label.content, np.float32) + np.array(label.taste, np.float32) * tastes)
     return Users(rate.astype(np.float32), weights.astype(np.float32))
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.progress import Progress
 
 from mma4ctr.sampling import draws, split_counts, tiktok_features, tiktok_log
-from mma4ctr.sampling.scales import TiktokScale
+from mma4ctr.sampling.sample import Sample
+from mma4ctr.sampling.scales import TIKTOK_SCALES, TiktokScale
 
 LOG_FILE = "final_track1_train.txt"
 FILES = (
@@ -15,7 +16,6 @@ FILES = (
     *(file.name.format(part) for file in tiktok_features.VECTOR_FILES for part in range(1, file.parts + 1)),
     tiktok_features.TITLE_FILE,
 )
-TASKS = ("tiktok_finish", "tiktok_like")
 
 
 def write(folder: Path, scale: TiktokScale, seed: int, progress: Progress) -> tuple[split_counts.Counts, list[str]]:
@@ -34,3 +34,6 @@ def write(folder: Path, scale: TiktokScale, seed: int, progress: Progress) -> tu
         f"{scale.users:,} users, {scale.items_watched:,} items watched, {len(features.index):,} items with features",
     ]
     return counts, lines
+
+
+SAMPLE = Sample(FILES, TIKTOK_SCALES, write)

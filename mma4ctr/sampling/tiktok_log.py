@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -148,15 +150,13 @@ def write_log(
 ) -> split_counts.Counts:
     """Write the log and return its counts (tasks finish and like); `complete` is (items,) bool."""
     labels = draw_labels(scale, plan, seed)
-    total = None
+    counts = []
     with files.whole_file(path) as file:
         for number, users in enumerate(progress.track(list(user_chunks(plan.offset)), description=path.name)):
             rng = draws.generator(seed, 1, 2, number)
             rows = chunk_rows(scale, plan, labels, users, rng)
             file_frame(scale, rows, rng).write_csv(file, include_header=False, separator="\t")
             both = np.column_stack([rows["finish"], rows["like"]])
-            counts = split_counts.count(
-                rows["user"] - users[0], rows["item"], rows["time"], both, complete, scale.min_interactions
-            )
-            total = counts if total is None else total + counts
-    return total
+            ids, minimum = rows["user"] - users[0], scale.min_interactions
+            counts.append(split_counts.count(ids, rows["item"], rows["time"], both, complete, minimum))
+    return functools.reduce(operator.add, counts)

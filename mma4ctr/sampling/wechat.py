@@ -8,11 +8,11 @@ import numpy as np
 from rich.progress import Progress
 
 from mma4ctr.sampling import draws, split_counts, taste, wechat_feeds, wechat_log
-from mma4ctr.sampling.scales import WechatScale
+from mma4ctr.sampling.sample import Sample
+from mma4ctr.sampling.scales import WECHAT_SCALES, WechatScale
 from mma4ctr.sampling.wechat_actions import ACTIONS
 
 FILES = ("user_action.csv", "feed_info.csv", "feed_embeddings.csv")
-TASKS = ("wechat",)
 
 
 def write(folder: Path, scale: WechatScale, seed: int, progress: Progress) -> tuple[split_counts.Counts, list[str]]:
@@ -33,3 +33,6 @@ def write(folder: Path, scale: WechatScale, seed: int, progress: Progress) -> tu
         f"positives of each action: {shares}",
     ]
     return counts, lines
+
+
+SAMPLE = Sample(FILES, WECHAT_SCALES, write)

@@ -11,7 +11,7 @@ ACTIONS = tuple(ACTION_RATES)
 
 # Sets whose weighted sum reaches 0.5 (at least 7 of 13), with their shares of the clicking rows. Chosen by us: the
 # joint distribution is not published, and reading comments together with a like is the cheapest way to a click.
-CLICK_SETS = {
+CLICK_SETS: dict[tuple[str, ...], float] = {
     ("read_comment", "like"): 0.62,
     ("read_comment", "like", "click_avatar"): 0.12,
     ("read_comment", "like", "forward"): 0.06,
@@ -25,7 +25,7 @@ CLICK_SETS = {
 }
 # Sets of two below 0.5, with their shares of all rows of the real log (chosen by us); single actions get what is left
 # of the published rates.
-PAIR_SETS = {
+PAIR_SETS: dict[tuple[str, ...], float] = {
     ("like", "click_avatar"): 0.0010,
     ("read_comment", "click_avatar"): 0.0008,
     ("like", "forward"): 0.0003,

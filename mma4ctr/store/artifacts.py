@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import orjson
 
-from mma4ctr.catalogue import TASKS
 from mma4ctr.cli import UserError
 from mma4ctr.settings import DEFAULT_FILE, Settings
 
@@ -29,7 +28,7 @@ class Artifact:
 
     folder: str  # key of path.json
     pattern: str
-    writer: str
+    writer: str  # a script, or a pattern as well
     shape: tuple[int | None, ...] = ()
     dtype: str = "json"
 
@@ -71,47 +70,30 @@ ARTIFACTS = {
     "fused_modality": Artifact(
         "matrix_path", "{dataset}_{modality}_fused.npy", "cross_matrix.py", (None, None), "float32"
     ),
-    "fused_table": Artifact("matrix_path", "{dataset}_{feature}.npy", "cross_matrix.py", (None, None), "float32"),
-    "fused_joins": Artifact("matrix_path", "{dataset}_{feature}.json", "cross_matrix.py"),
-    "fused_dense": Artifact(
-        "matrix_path", "{task}_{feature}_{protocol}_dense.npy", "cross_matrix.py", (None, None), "float64"
-    ),
-    # Step 5.
-    "single_table": Artifact("matrix_path", "{dataset}_{feature}.npy", "gen_matrix.py", (None, None), "float32"),
-    "single_joins": Artifact("matrix_path", "{dataset}_{feature}.json", "gen_matrix.py"),
-    "single_dense": Artifact(
-        "matrix_path", "{task}_{feature}_{protocol}_dense.npy", "gen_matrix.py", (None, None), "float64"
-    ),
+    # Steps 4 and 5: the writer of a feature follows from its fusion (see `features.fusion`).
+    "table": Artifact("matrix_path", "{dataset}_{feature}.npy", "{script}", (None, None), "float32"),
+    "joins": Artifact("matrix_path", "{dataset}_{feature}.json", "{script}"),
+    "dense": Artifact("matrix_path", "{task}_{feature}_{protocol}_dense.npy", "{script}", (None, None), "float64"),
 }
 
-# What each step reads from earlier ones.
-READS = {
-    "preprocess_inter.py": (),
-    "preprocess_multimodal.py": ("items",),
-    "get_user_embedding.py": ("users", "items", "rows", "modality_items", "modality"),
-    "cross_matrix.py": ("users", "items", "rows", "modality_items", "modality"),
-    "gen_matrix.py": ("users", "items", "rows", "modality_items", "modality"),
-    "mlp.py": (
-        *("users", "items", "rows", "modality_items", "modality", "user_embedding", "fused_items", "fused_modality"),
-        *("fused_table", "fused_joins", "single_table", "single_joins"),
-    ),
-    "statis_and_draw.py": ("actions", "user_lengths", "item_popularities"),
-}
+
+def to_settings(settings: Settings) -> list[str]:
+    """Return the words of a command that lead to the same path.json; none for the one beside the scripts."""
+    return [] if settings.file.resolve() == DEFAULT_FILE else ["--paths", str(settings.file)]
 
 
 def command(settings: Settings, script: str, dataset: str, protocol: str = "") -> str:
     """Return the command that runs `script` on the same path.json."""
-    options = {"--paths": settings.file if settings.file.resolve() != DEFAULT_FILE else "", "--dataset": dataset}
-    options["--protocol"] = protocol
-    return f"python {script}" + "".join(f" {name} {value}" for name, value in options.items() if value)
+    return " ".join(["python", script, *to_settings(settings), "--dataset", dataset,
+                     *(["--protocol", protocol] if protocol else [])])  # fmt: skip
 
 
 def _command_of(settings: Settings, name: str, keys: Mapping[str, object]) -> str:
     """Return the command that builds the artefact `name` again."""
-    writer = ARTIFACTS[name].writer
-    dataset = keys["dataset"] if "dataset" in keys else TASKS[keys["task"]].dataset
-    protocol = keys.get("protocol", "") if writer == "get_user_embedding.py" else ""
-    return command(settings, writer, dataset, protocol)
+    artifact = ARTIFACTS[name]
+    dataset = str(keys["dataset"]) if "dataset" in keys else settings.dataset_of(str(keys["task"]))
+    protocol = str(keys.get("protocol", "")) if artifact.folder == "user_embedding_path" else ""
+    return command(settings, artifact.writer.format(**keys), dataset, protocol)
 
 
 def path(settings: Settings, name: str, **keys: object) -> Path:

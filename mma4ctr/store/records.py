@@ -1,41 +1,78 @@
 """The records that keep artefacts of different settings from being mixed.
 
-Every step leaves one small JSON record for each thing it builds: the settings it used, its raw inputs (size and
-time), and the identities of the records it built on. A later step compares all of that with path.json, with the raw
-files and with the records as they are now, and refuses in one line that says which script to rerun.
+Every step leaves one small JSON record for each thing it builds: the settings it used, the versions of the code that it
+is made by, its raw inputs (size and time), and the identities of the records it built on. A later step compares all of
+that with path.json, with the code, with the raw files and with the records as they are now, and refuses in one line
+that says which script to rerun.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
-import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 
-from mma4ctr.catalogue import MODALITIES
 from mma4ctr.cli import UserError
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.settings import Settings
+from mma4ctr.settings import Declaration, Settings
 from mma4ctr.store import artifacts
 
-# Which keys of path.json each step's result depends on and does not carry in its file names.
-SETTINGS = {
-    ("preprocess_inter.py", "wechat"): ("min_interactions", "click_threshold"),
-    ("preprocess_inter.py", "tiktok"): ("min_interactions",),
-    ("preprocess_multimodal.py", "wechat"): ("seed",),  # the song and singer embeddings
-}
-# The folder in which a step's records lie.
-FOLDERS = {
-    "preprocess_inter.py": "graph_path",
-    "preprocess_multimodal.py": "modal_path",
-    "get_user_embedding.py": "user_embedding_path",
-    "cross_matrix.py": "matrix_path",
-    "gen_matrix.py": "matrix_path",
-}
+Keys = Mapping[str, object]  # what tells apart the things that a step builds for one data set, such as the task
+
+
+@dataclasses.dataclass(frozen=True)
+class Step:
+    """What a record depends on.
+
+    Attributes
+    ----------
+    folder : str
+        The key of path.json for the folder in which its records lie.
+    version : int
+        Raised when the same inputs give other outputs; see CONTRIBUTING.md.
+    after : tuple of str
+        The steps whose records it builds on.
+    for_kept_items : bool
+        Whether it builds on them only for data sets that need the kept items.
+    reads_raw : bool
+        Whether it depends on how the data set is read.
+    every_protocol : bool
+        Whether it builds something for each protocol at once.
+    settings : callable
+        Which keys of path.json it depends on for a data set and does not carry in its file names.
+    """
+
+    folder: str
+    version: int = 1
+    after: tuple[str, ...] = ()
+    for_kept_items: bool = False
+    reads_raw: bool = False
+    every_protocol: bool = False
+    settings: Callable[[Declaration], tuple[str, ...]] = lambda dataset: ()
+
+
+INTER, MULTIMODAL = "preprocess_inter.py", "preprocess_multimodal.py"
+STEPS = {
+    INTER: Step(
+        "graph_path", reads_raw=True, every_protocol=True,
+        settings=lambda dataset: ("min_interactions", *dataset.settings),
+    ),
+    MULTIMODAL: Step(
+        "modal_path", after=(INTER,), for_kept_items=True, reads_raw=True,
+        settings=lambda dataset: dataset.modality_settings,
+    ),
+    "get_user_embedding.py": Step("user_embedding_path", after=(INTER, MULTIMODAL)),
+    "cross_matrix.py": Step("matrix_path", after=(MULTIMODAL,)),
+    "gen_matrix.py": Step("matrix_path", after=(MULTIMODAL,)),
+    # Runs have identities of their own (see `mma4ctr.runs.run`), which these versions are part of.
+    "mlp.py": Step("saved_path"),
+    "baseline/comp.py": Step("saved_path"),
+}  # fmt: skip
 
 
 def identity(content: object) -> str:
@@ -45,13 +82,21 @@ def identity(content: object) -> str:
 
 def settings_of(settings: Settings, script: str, dataset: str) -> dict[str, object]:
     """Return the settings of path.json that `script` depends on for `dataset`."""
-    values = {key: getattr(settings, key) for key in SETTINGS.get((script, dataset), ())}
-    return {key: value[dataset] if isinstance(value, Mapping) else value for key, value in values.items()}
+    return {key: settings.value(key, dataset) for key in STEPS[script].settings(settings.datasets[dataset])}
 
 
-def embedding_variant(settings: Settings, task: str, protocol: str) -> str:
-    """Return the variant under which the user embeddings of `task` are recorded."""
-    return f"{task}_{protocol}_{settings.user_reduction}_{settings.user_embedding_length}"
+def versions_of(settings: Settings, script: str, dataset: str, keys: Keys) -> dict[str, int]:
+    """Return the versions of the step, of the data set's reader and of the protocols that a record depends on."""
+    step = STEPS[script]
+    protocols = PROTOCOLS if step.every_protocol else [str(keys["protocol"])] if "protocol" in keys else []
+    reader = {f"data set {dataset}": settings.datasets[dataset].version} if step.reads_raw else {}
+    return {script: step.version, **reader, **{f"protocol {name}": PROTOCOLS[name].version for name in protocols}}
+
+
+def embedding_keys(settings: Settings, task: str, protocol: str) -> dict[str, object]:
+    """Return the keys under which the user embeddings of `task` are recorded."""
+    return {"task": task, "protocol": protocol, "reduction": settings.user_reduction,
+            "length": settings.user_embedding_length}  # fmt: skip
 
 
 def stamp(file: Path) -> list[int]:
@@ -62,36 +107,54 @@ def stamp(file: Path) -> list[int]:
 
 @dataclasses.dataclass(frozen=True)
 class Record:
-    """What one step built: `variant` tells apart the things that a step builds for one data set."""
+    """What one step built.
+
+    `contains` names what was built (tasks, modalities, features), `wanted` what was asked for then; `counts` are for
+    people alone.
+    """
 
     script: str
     dataset: str
-    variant: str
+    keys: dict[str, Any]
     settings: dict[str, object]
+    versions: dict[str, int]
     raw: dict[str, list[int]]  # name of a raw file -> size in bytes, modification time in nanoseconds
-    built_on: dict[str, str]  # record file name -> identity
-    counts: dict[str, object] = dataclasses.field(default_factory=dict)
+    built_on: list[dict[str, Any]]  # script, dataset, keys and id of each record
+    wanted: list[str] = dataclasses.field(default_factory=list)
+    contains: list[str] = dataclasses.field(default_factory=list)
+    counts: dict[str, Any] = dataclasses.field(default_factory=dict)
     outputs: list[str] = dataclasses.field(default_factory=list)  # relative to parent_folder
 
     @property
     def id(self) -> str:
-        """The identity: equal for equal settings, raw inputs and ancestors."""
-        return identity([self.script, self.dataset, self.variant, self.settings, self.raw, self.built_on])
+        """The identity: equal for equal settings, code, raw inputs and ancestors."""
+        return identity([self.script, self.dataset, self.keys, self.settings, self.versions, self.raw, self.built_on])
+
+    @property
+    def name(self) -> str:
+        """What it is called among the records that a run builds on."""
+        return " ".join(filter(None, (self.script, "_".join(map(str, self.keys.values())))))
+
+    @property
+    def reference(self) -> dict[str, Any]:
+        """How another record names it."""
+        return {"script": self.script, "dataset": self.dataset, "keys": self.keys, "id": self.id}
 
 
-def command(settings: Settings, script: str, dataset: str, variant: str = "") -> str:
-    """Return the command that builds something; a variant names its protocol."""
-    return artifacts.command(settings, script, dataset, next((p for p in PROTOCOLS if f"_{p}_" in variant), ""))
+def command(settings: Settings, script: str, dataset: str, keys: Keys) -> str:
+    """Return the command that builds something."""
+    return artifacts.command(settings, script, dataset, str(keys.get("protocol", "")))
 
 
-def file_of(settings: Settings, script: str, dataset: str, variant: str = "") -> Path:
-    """Return where the record of `script` for `dataset` (and `variant`) lies."""
-    name = "_".join(filter(None, (script.removesuffix(".py"), dataset, variant)))
-    return getattr(settings, FOLDERS[script]) / "records" / f"{name}.json"
+def file_of(settings: Settings, script: str, dataset: str, keys: Keys) -> Path:
+    """Return where a record lies."""
+    name = "_".join(map(str, (script.removesuffix(".py"), dataset, *keys.values())))
+    return getattr(settings, STEPS[script].folder) / "records" / f"{name}.json"
 
 
-def _read(settings: Settings, script: str, dataset: str, variant: str) -> Record:
-    file, again = file_of(settings, script, dataset, variant), f"{command(settings, script, dataset, variant)} --force"
+def read(settings: Settings, script: str, dataset: str, keys: Keys) -> Record:
+    """Return a record as it stands; raise `UserError` if it is missing or damaged."""
+    file, again = file_of(settings, script, dataset, keys), f"{command(settings, script, dataset, keys)} --force"
     content = artifacts.read_object(file, again)
     checksum = content.pop("checksum", None)
     if checksum != identity(content) or set(content) != {field.name for field in dataclasses.fields(Record)}:
@@ -111,115 +174,46 @@ def _changed_raw_file(folder: Path, then: Mapping[str, list[int]]) -> Path | Non
     return next(changed, None) or min(new, default=None)
 
 
-def require(settings: Settings, script: str, dataset: str, variant: str = "") -> Record:
+def _require_same_versions(file: Path, then: Mapping[str, int], now: Mapping[str, int], again: str) -> None:
+    for what in (*now, *then):
+        if then.get(what) != now.get(what):
+            before, here = then.get(what, "none"), now.get(what, "none")
+            raise UserError(f"{file}: written by version {before} of {what}, this is version {here}; rerun {again}")
+
+
+def require(settings: Settings, script: str, dataset: str, keys: Keys | None = None) -> Record:
     """Return the record of an earlier step after checking that it still holds.
 
     Raises
     ------
     UserError
-        If the step has not run, ran with other settings, or read raw files or built on records that have changed.
+        If the step has not run, ran with other settings or other code, or read raw files or built on records that have
+        changed.
     """
-    file, again = file_of(settings, script, dataset, variant), command(settings, script, dataset, variant)
+    keys = keys or {}
+    file, again = file_of(settings, script, dataset, keys), command(settings, script, dataset, keys)
     if not file.exists():
         raise UserError(f"{file}: missing, {script} has not run to its end; run {again} first")
-    record = _read(settings, script, dataset, variant)
+    record = read(settings, script, dataset, keys)
     for key, now in settings_of(settings, script, dataset).items():
         if record.settings.get(key) != now:
             raise UserError(
                 f"{file}: built with {key} {record.settings.get(key)}, {settings.file} says {now}; rerun {again}"
             )
+    _require_same_versions(file, record.versions, versions_of(settings, script, dataset, keys), again)
     changed = _changed_raw_file(settings.raw_folder(dataset), record.raw)
     if changed is not None:
         raise UserError(f"{changed}: is new or has changed since {script} read its raw files; rerun {again}")
-    for name, then in record.built_on.items():
-        ancestor = _require_by_name(settings, name)
-        if ancestor.id != then:
+    for then in record.built_on:
+        ancestor = require(settings, then["script"], then["dataset"], then["keys"])
+        if ancestor.id != then["id"]:
             raise UserError(f"{file}: built on an earlier result of {ancestor.script}; rerun {again}")
     return record
 
 
-def _require_by_name(settings: Settings, name: str) -> Record:
-    script, dataset, variant = name.split("|")
-    return require(settings, script, dataset, variant)
-
-
-class Build:
-    """One thing that a step is about to build, beside the record of what stands there now."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        script: str,
-        dataset: str,
-        variant: str = "",
-        *,
-        raw: Sequence[Path] = (),
-        built_on: Sequence[Record] = (),
-    ) -> None:
-        self.settings = settings
-        self.file = file_of(settings, script, dataset, variant)
-        self.record = Record(
-            script,
-            dataset,
-            variant,
-            settings_of(settings, script, dataset),
-            raw={file.name: stamp(file) for file in raw},
-            built_on={f"{r.script}|{r.dataset}|{r.variant}": r.id for r in built_on},
-        )
-
-    def is_current(self) -> bool:
-        """Tell whether the same thing was already built and all of its files are there."""
-        if not self.file.exists():
-            return False
-        try:
-            standing = self.standing()
-        except UserError:
-            return False
-        files = (self.settings.parent_folder / file for file in standing.outputs)
-        return standing.id == self.record.id and all(file.exists() for file in files)
-
-    def standing(self) -> Record:
-        """Return the record that stands there now."""
-        return _read(self.settings, self.record.script, self.record.dataset, self.record.variant)
-
-    def discard(self) -> None:
-        """Take the old record away before its files change, so that an interrupted step is seen as one."""
-        self.file.unlink(missing_ok=True)
-
-    def commit(self, counts: dict[str, object], outputs: Sequence[Path]) -> Record:
-        """Leave the record once every file is written."""
-        relative = [os.path.relpath(file, self.settings.parent_folder) for file in outputs]
-        record = dataclasses.replace(self.record, counts=counts, outputs=relative)
-        content = dataclasses.asdict(record)
-        artifacts.write_json(self.file, {**content, "checksum": identity(content)})
-        return record
-
-
-def rebuild(build: Build, write: Callable[[], tuple[list[Path], dict]], *, force: bool) -> Record:
-    """Build something unless it is current, leave its record, and print the counts.
-
-    Parameters
-    ----------
-    build : Build
-    write : callable
-        Writes the files and returns them with the counts to print.
-    force : bool
-        Build even what is current.
-    """
-    name = " ".join(filter(None, (build.record.script, build.record.dataset, build.record.variant)))
-    if build.is_current() and not force:
-        record, note = build.standing(), " (up to date: nothing done; --force builds it again)"
-    else:
-        build.discard()
-        files, counts = write()
-        record, note = build.commit(counts, files), ""
-    print(f"{name}{note}")
-    for key, value in record.counts.items():
-        text = ", ".join(f"{v:,} {k}" for k, v in value.items()) if isinstance(value, dict) else value
-        print(f"  {key}: {text:,}" if isinstance(text, int) else f"  {key}: {text}")
-    return record
-
-
-def modalities_of(record: Record) -> list[str]:
-    """Return the modalities that a record of preprocess_multimodal.py says the data set has."""
-    return [modality for modality in MODALITIES if isinstance(record.counts.get(modality), dict)]
+def ancestors(settings: Settings, script: str, dataset: str) -> dict[str, Record]:
+    """Return the checked records that a step builds on, by script."""
+    step = STEPS[script]
+    if step.for_kept_items and not settings.datasets[dataset].needs_kept_items:
+        return {}
+    return {earlier: require(settings, earlier, dataset) for earlier in step.after}

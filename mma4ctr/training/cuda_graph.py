@@ -12,10 +12,11 @@ import concurrent.futures
 
 import torch
 
-from mma4ctr.inputs import Batches
-from mma4ctr.models.mma4ctr import LOSSES, MLP
+from mma4ctr.models.contract import Model
+from mma4ctr.models.losses import LOSSES
 from mma4ctr.schedule import Schedule
-from mma4ctr.training.engine import Engine, order_of_rows
+from mma4ctr.training.batches import Batches
+from mma4ctr.training.engine import Engine, order_of_rows, whole_loss
 
 WARM_UP = 3  # batches that are trained as usual before the capture, which libraries need to set themselves up
 
@@ -43,7 +44,7 @@ class Step:
 
     Parameters
     ----------
-    model : MLP
+    model : Model
     optimiser : torch.optim.Optimizer
     batches : Batches
     schedule : Schedule
@@ -58,7 +59,7 @@ class Step:
         The sum of the batches' losses.
     """
 
-    def __init__(self, model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule) -> None:
+    def __init__(self, model: Model, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule) -> None:
         device = batches.clicks.device
         self.model, self.optimiser, self.batches, self.loss = model, optimiser, batches, LOSSES[schedule.loss]
         self.order = torch.zeros(len(batches), dtype=torch.int64, device=device)
@@ -84,7 +85,7 @@ class Step:
         """Train on the next `rows` rows."""
         places = self.order.index_select(0, self.position + self.offsets[:rows])
         batch, clicks = self.batches.take(places)
-        loss = self.loss(self.model(batch), clicks)
+        loss = whole_loss(self.loss, self.model, batch, clicks)
         self.optimiser.zero_grad(set_to_none=True)
         loss.backward()
         self.optimiser.step()
@@ -99,13 +100,14 @@ class Step:
             self.train(rows)
         torch.cuda.current_stream().wait_stream(stream)
 
-    def capture(self) -> None:
-        """Record the step of a whole batch, without running it."""
+    def capture(self) -> torch.cuda.CUDAGraph:
+        """Record the step of a whole batch, without running it, and return what was recorded."""
         self.optimiser.zero_grad(set_to_none=True)
         self.graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(self.graph):
             self.train(len(self.offsets))
         self.captured_with = self.uses()
+        return self.graph
 
     def train_whole_batches(self, number: int) -> None:
         """Train on `number` whole batches, captured where a GPU is."""
@@ -119,10 +121,8 @@ class Step:
         warming = 0 if self.graph else min(WARM_UP, number)
         for _ in range(warming):
             self.train_aside(size)
-        if self.graph is None and warming < number:
-            self.capture()
         for _ in range(number - warming):
-            self.graph.replay()
+            (self.graph or self.capture()).replay()
 
 
 class CudaGraph(Engine):
@@ -136,7 +136,7 @@ class CudaGraph(Engine):
         """Stop the thread that draws orders."""
         self.orders.thread.shutdown(cancel_futures=True)
 
-    def optimiser(self, model: MLP, learning_rate: float) -> torch.optim.Optimizer:
+    def optimiser(self, model: Model, learning_rate: float) -> torch.optim.Optimizer:
         """Return a new optimiser, whose learning rate lies on the device, where a captured step reads it."""
         device = next(model.parameters()).device
         rate = torch.tensor(learning_rate, device=device)
@@ -147,18 +147,19 @@ class CudaGraph(Engine):
         for group in optimiser.param_groups:
             group["lr"].fill_(learning_rate)
 
-    def step_of(self, model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule) -> Step:
+    def step_of(self, model: Model, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule) -> Step:
         """Return the step of the epoch before if it is one of the same run and attempt, a new one otherwise."""
         step = self.step
         if step is None or step.optimiser is not optimiser or step.batches is not batches:
-            self.step = Step(model, optimiser, batches, schedule)
-        return self.step
+            step = self.step = Step(model, optimiser, batches, schedule)
+        return step
 
     def train_epoch(
-        self, model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
+        self, model: Model, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
         attempt: int,
     ) -> float:  # fmt: skip
         """Train for one epoch and return the mean loss of its batches."""
+        model.train()
         step = self.step_of(model, optimiser, batches, schedule)
         step.begin(self.orders.of(len(batches), schedule, epoch, attempt))
         whole, rest = divmod(len(batches), schedule.batch_size)

@@ -19,9 +19,9 @@ import torch.distributed
 from torch.nn import functional
 
 from mma4ctr.cli import UserError
-from mma4ctr.inputs import Batches
-from mma4ctr.models.mma4ctr import MLP
+from mma4ctr.models.contract import Model
 from mma4ctr.schedule import Schedule
+from mma4ctr.training.batches import Batches
 from mma4ctr.training.engine import EVALUATION_ROWS, Engine, T, log_odds_of, order_of_rows
 
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
@@ -44,7 +44,7 @@ def summed(tensor: torch.Tensor) -> torch.Tensor:
 
 
 def batch_softmax_backward(log_odds: torch.Tensor, clicks: torch.Tensor, rows: int) -> torch.Tensor:
-    """Leave this share's part of the gradient of `model.batch_softmax_loss` over the whole batch.
+    """Leave this share's part of the gradient of `losses.batch_softmax_loss` over the whole batch.
 
     With scores s = sigmoid(log-odds), clicks c and Z = sum exp(s), the loss is (sum c) log Z - sum c s, and its
     gradient by s is (sum c) exp(s) / Z - c, where the three sums run over the rows of all processes.
@@ -80,12 +80,27 @@ BACKWARD: dict[str, Callable[[torch.Tensor, torch.Tensor, int], torch.Tensor]] =
 }  # fmt: skip
 
 
+def add_penalty(model: Model, first: bool) -> float:
+    """Leave the gradient of the model's penalty once among all processes, and return the penalty."""
+    penalty = model.penalty()
+    if penalty is None:
+        return 0.0
+    if first:
+        penalty.backward()
+    return float(penalty.detach())
+
+
 def sum_gradients(model: torch.nn.Module) -> None:
-    """Add up the gradients over all processes, in one message."""
-    gradients = [parameter.grad for parameter in model.parameters()]
-    flat = summed(torch.cat([gradient.reshape(-1) for gradient in gradients]))
-    for gradient, whole in zip(gradients, flat.split([len(g.reshape(-1)) for g in gradients]), strict=True):
-        gradient.copy_(whole.view_as(gradient))
+    """Add up the gradients over all processes, in one message; what has a gradient in none of them keeps none."""
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    has = torch.tensor([float(parameter.grad is not None) for parameter in trained], device=trained[0].device)
+    own = [torch.zeros_like(one) if one.grad is None else one.grad for one in trained]
+    flat = summed(torch.cat([has, *(gradient.reshape(-1) for gradient in own)]))
+    counts, *wholes = flat.split([len(trained), *(parameter.numel() for parameter in trained)])
+    for parameter, count, whole in zip(trained, counts, wholes, strict=True):
+        # The count is looked at, which waits for the device, only where this process has no gradient of its own.
+        if parameter.grad is not None or count > 0:
+            parameter.grad = whole.view_as(parameter)
 
 
 def share_of(order: torch.Tensor, size: int, rank: int, processes: int) -> Iterator[tuple[torch.Tensor, int]]:
@@ -140,10 +155,11 @@ class DataParallel(Engine):
         torch.distributed.destroy_process_group()
 
     def train_epoch(
-        self, model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
+        self, model: Model, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
         attempt: int,
     ) -> float:  # fmt: skip
         """Train for one epoch together with the other processes and return the mean loss of its batches."""
+        model.train()
         size = schedule.batch_size
         if size < self.processes:
             raise UserError(f"--batch_size {size}: smaller than the {self.processes} processes that share a batch; "
@@ -156,12 +172,13 @@ class DataParallel(Engine):
         losses = []
         for (batch, clicks), number in zip(shares, rows, strict=True):
             optimiser.zero_grad()
-            losses.append(BACKWARD[schedule.loss](model(batch), clicks, number))
+            loss = BACKWARD[schedule.loss](model(batch), clicks, number)
+            losses.append(loss + add_penalty(model, self.is_first))
             sum_gradients(model)
             optimiser.step()
         return float(torch.stack(losses).mean())
 
-    def log_odds(self, model: MLP, batches: Batches) -> torch.Tensor:
+    def log_odds(self, model: Model, batches: Batches) -> torch.Tensor:
         """Return the log-odds (rows,) float32 of all rows of a part; every process scores its share."""
         places = torch.arange(len(batches), device=self.device).chunk(self.processes)
         lengths = [len(share) for share in places] + [0] * (self.processes - len(places))

@@ -13,9 +13,10 @@ import numpy as np
 import torch
 
 from mma4ctr.evaluation import metrics
-from mma4ctr.inputs import Batches
-from mma4ctr.models.mma4ctr import LOSSES, MLP
+from mma4ctr.models.contract import Batch, Model
+from mma4ctr.models.losses import LOSSES, Loss
 from mma4ctr.schedule import Schedule
+from mma4ctr.training.batches import Batches
 
 T = TypeVar("T")
 EVALUATION_ROWS = 8_192  # rows scored at a time
@@ -24,6 +25,12 @@ EVALUATION_ROWS = 8_192  # rows scored at a time
 def order_of_rows(rows: int, schedule: Schedule, epoch: int, attempt: int) -> torch.Tensor:
     """Return the order (rows,) int64 in which an epoch goes through the training rows."""
     return torch.from_numpy(np.random.default_rng([schedule.seed, epoch, attempt]).permutation(rows))
+
+
+def whole_loss(loss_of: Loss, model: Model, batch: Batch, clicks: torch.Tensor) -> torch.Tensor:
+    """Return the loss of a batch, the model's own penalty included."""
+    loss, penalty = loss_of(model(batch), clicks), model.penalty()
+    return loss if penalty is None else loss + penalty
 
 
 class Engine:
@@ -44,7 +51,7 @@ class Engine:
     def close(self) -> None:
         """Leave whatever the engine has joined."""
 
-    def optimiser(self, model: MLP, learning_rate: float) -> torch.optim.Optimizer:
+    def optimiser(self, model: Model, learning_rate: float) -> torch.optim.Optimizer:
         """Return a new optimiser for `model`."""
         return torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
 
@@ -54,27 +61,28 @@ class Engine:
             group["lr"] = learning_rate
 
     def train_epoch(
-        self, model: MLP, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
+        self, model: Model, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
         attempt: int,
     ) -> float:  # fmt: skip
         """Train for one epoch and return the mean loss of its batches."""
         loss_of = LOSSES[schedule.loss]
+        model.train()
         total, number = torch.zeros((), device=batches.clicks.device), 0
         order = order_of_rows(len(batches), schedule, epoch, attempt).to(batches.clicks.device)
         for batch, clicks in batches.batches(schedule.batch_size, order):
-            loss = loss_of(model(batch), clicks)
+            loss = whole_loss(loss_of, model, batch, clicks)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()
             total, number = total + loss.detach(), number + 1
         return float(total) / number
 
-    def log_odds(self, model: MLP, batches: Batches) -> torch.Tensor:
+    def log_odds(self, model: Model, batches: Batches) -> torch.Tensor:
         """Return the log-odds (rows,) float32 of all rows of a part, on the device."""
         return log_odds_of(model, batches.batches(EVALUATION_ROWS))
 
     @torch.inference_mode()
-    def validate(self, model: MLP, batches: Batches, schedule: Schedule) -> dict[str, float]:
+    def validate(self, model: Model, batches: Batches, schedule: Schedule) -> dict[str, float]:
         """Return validation AUC, LogLoss, and the training loss on validation batches of the training size."""
         log_odds = self.log_odds(model, batches)
         parts = zip(log_odds.split(schedule.batch_size), batches.clicks.split(schedule.batch_size), strict=True)
@@ -90,17 +98,21 @@ class Engine:
 
 
 @torch.inference_mode()
-def log_odds_of(model: MLP, batches: Iterator[tuple[torch.Tensor, torch.Tensor]]) -> torch.Tensor:
+def log_odds_of(model: Model, batches: Iterator[tuple[Batch, torch.Tensor]]) -> torch.Tensor:
     """Return the log-odds (rows,) float32 of the rows of some batches, on the device."""
+    model.eval()
     return torch.cat([model(batch) for batch, _ in batches])
 
 
 @torch.inference_mode()
-def hidden_of(model: MLP, batches: Batches) -> np.ndarray:
-    """Return the last hidden layer (rows, 4) float32 of all rows of a part."""
-    return torch.cat([model.hidden(batch) for batch, _ in batches.batches(EVALUATION_ROWS)]).cpu().numpy()
+def hidden_of(model: Model, batches: Batches) -> np.ndarray | None:
+    """Return the last hidden layer (rows, width) float32 of all rows of a part, None where a model has none to show."""
+    model.eval()
+    layers = (model.hidden(batch) for batch, _ in batches.batches(EVALUATION_ROWS))
+    found = [layer for layer in layers if layer is not None]
+    return torch.cat(found).cpu().numpy() if found else None
 
 
-def probabilities_of(model: MLP, batches: Batches) -> np.ndarray:
+def probabilities_of(model: Model, batches: Batches) -> np.ndarray:
     """Return the click probabilities (rows,) float32 of all rows of a part."""
     return torch.sigmoid(log_odds_of(model, batches.batches(EVALUATION_ROWS))).cpu().numpy()

@@ -1,4 +1,4 @@
-"""Train one MLP: epochs, halving of the learning rate, validation interruption, early stop, and going on after a kill.
+"""Train one model: epochs, halving of the learning rate, validation interruption, early stop, going on after a kill.
 
 Every random choice follows from the seed: the first weights from (seed, attempt), the order of an epoch's batches from
 (seed, epoch, attempt). So a longer run has the shorter one as its prefix, and a resumed run equals an undisturbed one.
@@ -19,10 +19,12 @@ import torch
 from tqdm import tqdm
 
 from mma4ctr.cli import UserError
-from mma4ctr.inputs import Batches
-from mma4ctr.models.mma4ctr import MLP, initialise, starting_bias
+from mma4ctr.models.contract import Model
+from mma4ctr.models.layers import initialise
+from mma4ctr.models.losses import starting_bias
 from mma4ctr.schedule import Schedule
 from mma4ctr.store import artifacts
+from mma4ctr.training.batches import Batches
 from mma4ctr.training.engine import Engine
 
 ATTEMPTS = 5  # how often an epoch is tried before its result is kept whatever it is
@@ -51,7 +53,8 @@ class Trainer:
 
     Parameters
     ----------
-    in_features : int
+    model : Model
+        A new one; it is put on the device of the rows and started from the seed.
     parts : dict of str to Batches
         The training and validation rows; the test rows are not touched here.
     schedule : Schedule
@@ -62,12 +65,12 @@ class Trainer:
     """
 
     def __init__(
-        self, in_features: int, parts: dict[str, Batches], schedule: Schedule, checkpoint: Path | None = None,
+        self, model: Model, parts: dict[str, Batches], schedule: Schedule, checkpoint: Path | None = None,
         engine: Engine | None = None,
     ) -> None:  # fmt: skip
         self.training, self.validation = parts["training"], parts["validation"]
         self.schedule, self.checkpoint, self.engine = schedule, checkpoint, engine or Engine()
-        self.model = MLP(in_features).to(self.training.clicks.device)
+        self.model = model.to(self.training.clicks.device)
         self.click_rate = float(self.training.clicks.mean())
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] = {}
@@ -124,7 +127,7 @@ class Trainer:
 
     def _epoch(self, epoch: int) -> dict[str, float]:
         """Run one epoch; undo it and run it at half the rate while its validation AUC is 0.5 or less."""
-        before = copy.deepcopy(self._state()) if self.schedule.interruption else None
+        before = copy.deepcopy(self._state()) if self.schedule.interruption else {}
         for attempt in range(ATTEMPTS):
             entry = self._attempt(epoch, attempt)
             if entry["valid_auc"] > 0.5 or not self.schedule.interruption or attempt == ATTEMPTS - 1:
@@ -136,7 +139,7 @@ class Trainer:
                 self._restore(copy.deepcopy(before))
         return {**entry, "interruptions": self.progress.interruptions, "kept_below_half": entry["valid_auc"] <= 0.5}
 
-    def run(self, after_epoch: Callable[[MLP, dict[str, float]], None] = lambda model, entry: None) -> MLP:
+    def run(self, after_epoch: Callable[[Model, dict[str, float]], None] = lambda model, entry: None) -> Model:
         """Train to the end and return the model.
 
         Parameters
@@ -146,8 +149,8 @@ class Trainer:
 
         Returns
         -------
-        MLP
-            The weights after the last epoch or, with `patience`, of the best validation AUC.
+        Model
+            With the weights after the last epoch or, with `patience`, of the best validation AUC.
         """
         progress = self.progress
         quiet = None if self.engine.is_first else True  # None: where there is no terminal

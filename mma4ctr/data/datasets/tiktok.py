@@ -5,23 +5,25 @@ from __future__ import annotations
 import functools
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
 import scipy.sparse
 
+from mma4ctr.catalogue import Task
 from mma4ctr.cli import UserError
-from mma4ctr.data import raw_files
-from mma4ctr.data.modality import Block, Modality, RawModality, reduced
+from mma4ctr.data import item_rows, raw_files
+from mma4ctr.data.blocks import Block, Modality, RawModality, reduced
+from mma4ctr.data.contract import DataSet
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
+from mma4ctr.published import logs
+from mma4ctr.sampling import tiktok as sample_logs
 
-KEY = "tiktok_dataset_path"
 LABELS = ("finish", "like")
-ACTIONS = LABELS
-NEEDS_KEPT_ITEMS = True  # the feature files hold far more items than the kept users watched
 COLUMNS = (
     *("uid", "user_city", "item_id", "author_id", "item_city", "channel", "finish", "like", "music_id", "device"),
     *("time", "duration"),
@@ -39,71 +41,6 @@ _WORD = r'"\d{1,18}"\s*:\s*\d{1,18}'
 _TITLE = rf'"{TITLE_KEY}"\s*:\s*\{{\s*(?:{_WORD}\s*(?:,\s*{_WORD}\s*)*)?\}}'
 TITLE_LINE = rf"^\s*\{{\s*(?:{_ITEM}\s*,\s*{_TITLE}|{_TITLE}\s*,\s*{_ITEM})\s*\}}\s*$"
 FEATURE_FILE = re.compile(r"(track[12])_(?:(video|audio)_features(?:_part(\d+))?|(title))\.txt")
-
-
-def interaction_file(folder: Path) -> Path:
-    """Return the interaction file of track 1 or track 2 in `folder`; raise `UserError` unless there is just one."""
-    found = sorted(folder.glob("final_track[12]_train.txt"))
-    if len(found) != 1:
-        names = ", ".join(file.name for file in found) or "neither"
-        raise UserError(
-            f"{folder}: found {names}, expected one of final_track1_train.txt and final_track2_train.txt; "
-            f"put it there or change {KEY} in path.json"
-        )
-    raw_files.require_file(found[0], KEY)
-    return found[0]
-
-
-def interaction_files(folder: Path) -> list[Path]:
-    """Return the raw files that hold the interactions; warn of track 2, whose time is not that of viewing."""
-    file = interaction_file(folder)
-    if file.name.startswith("final_track2"):
-        warnings.warn(f"{file.name}: its time is publication time; rows are taken in file order", stacklevel=1)
-    return [file]
-
-
-def scan_interactions(part: Part, click_threshold: float) -> pl.LazyFrame:
-    """Scan a part of the interactions lazily: columns user, item, device, time, finish, like (int64), in file order.
-
-    Track 2 gives the time of publication, not of viewing, so its time is 0 throughout: rows keep their file order.
-    """
-    del click_threshold  # both labels are recorded as such
-    frame = raw_files.scan_integers(part, COLUMNS, WANTED, LABELS, separator="\t", header=False)
-    time = pl.lit(0, pl.Int64) if part.name.startswith("final_track2") else pl.col("time")
-    return frame.select(user="uid", item="item_id", device="device", time=time, finish="finish", like="like")
-
-
-def explain_interactions(file: Path) -> None:
-    """Raise the `UserError` that names the first broken line of the interactions in `file`."""
-    raw_files.explain_integers(file, COLUMNS, WANTED, LABELS, separator="\t", header=False)
-
-
-def feature_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the feature files of each modality, parts in numeric order, and nothing for a modality without files.
-
-    Raises
-    ------
-    UserError
-        If there are none, they belong to two tracks, one is empty, or one has a name that could be a part's but is not.
-    """
-    patterns = ("track[12]_*_features*.txt", "track[12]_title*.txt")
-    found = sorted(file for pattern in patterns for file in folder.glob(pattern))
-    names = {file: FEATURE_FILE.fullmatch(file.name) for file in found}
-    for file, name in names.items():
-        if name is None:
-            raise UserError(f"{file}: not a name of a feature file, such as track1_video_features_part3.txt; rename it")
-        raw_files.require_file(file, KEY)
-    tracks = {name[1] for name in names.values()}
-    tracks |= {file.name.split("_")[1] for file in folder.glob("final_track[12]_train.txt")}
-    if not found or len(tracks) > 1:
-        raise UserError(
-            f"{folder}: found {'files of track 1 and of track 2' if found else 'no feature files'}, expected those of "
-            f"one track, such as track1_title.txt; put them there or change {KEY} in path.json"
-        )
-    found.sort(key=lambda file: int(names[file][3] or 0))
-    kinds = {**{modality: row[0] for modality, row in VECTORS.items()}, "textual": "title"}
-    files = {modality: [file for file in found if kind in names[file].groups()] for modality, kind in kinds.items()}
-    return {modality: parts for modality, parts in files.items() if parts}
 
 
 def _vector_problem(key: str):
@@ -130,7 +67,8 @@ def read_vectors(part: Part, kept: np.ndarray, key: str) -> tuple[np.ndarray, np
     vectors = frame["vector"]
     valid = frame["item"].null_count() == 0 and vectors.null_count() == 0 and frame["numbers"].all()
     largest = frame.select(pl.max_horizontal(pl.col("vector").list.max().max(), -pl.col("vector").list.min().min()))
-    if not valid or (largest.item() or 0.0) > LARGEST or (vectors.list.len().max() or 0) > VECTOR_LENGTH:
+    longest = int(vectors.list.len().to_numpy().max(initial=0)) if valid else 0
+    if not valid or (largest.item() or 0.0) > LARGEST or longest > VECTOR_LENGTH:
         explain()
         raise UserError(f'{part.file}: a line is not of the form {{"item_id": 7, "{key}": [0.5]}}; mend the line')
     frame = frame.unique("item", keep="last", maintain_order=True)
@@ -188,37 +126,107 @@ def read_titles(part: Part, kept: np.ndarray) -> tuple[np.ndarray, scipy.sparse.
     return frame["item"].to_numpy(), raw_files.sparse_rows(lengths, np.repeat(pairs["word"].to_numpy(), count))
 
 
-def raw_modalities(folder: Path, kept: np.ndarray, executor: Executor) -> Iterator[RawModality]:
-    """Read the modalities that have files, one after another; on a cluster their rows stay on the workers.
+class TikTok(DataSet):
+    """The TikTok data set, track 1 or track 2."""
 
-    Yields
-    ------
-    RawModality
-        An item has the modality when a file has a line for it; short and empty vectors are padded with zeros. Of
-        several lines of an item the last one counts, in the order of the part files.
-    """
-    files = feature_files(folder)
-    for modality, (_, key, components) in VECTORS.items():
-        if modality in files:
-            items, vectors = executor.rows_of_items(read_vectors, executor.parts(files[modality]), kept, key)
-            yield RawModality(modality, items, [Block(vectors, components)])
-    if "textual" in files:
-        items, words = executor.rows_of_items(read_titles, executor.parts(files["textual"]), kept)
-        yield RawModality("textual", items, [Block(words, 0.9)])
+    name = "tiktok"
+    folder = "dataset/TikTok2019ICME/track1"
+    tasks = (Task("tiktok_finish", "tiktok", "finish"), Task("tiktok_like", "tiktok", "like", "2"))
+    minimum = 4000
+    actions = LABELS
+    place = 2
+    published = logs.TIKTOK
+    sample = sample_logs.SAMPLE
+
+    def interaction_files(self, folder: Path) -> list[Path]:
+        """Return the interaction file of either track; warn of track 2, whose time is not that of viewing.
+
+        Raises
+        ------
+        UserError
+            Unless there is just one.
+        """
+        found = sorted(folder.glob("final_track[12]_train.txt"))
+        if len(found) != 1:
+            names = ", ".join(file.name for file in found) or "neither"
+            raise UserError(
+                f"{folder}: found {names}, expected one of final_track1_train.txt and final_track2_train.txt; "
+                f"put it there or change {self.key} in path.json"
+            )
+        (file,) = found
+        raw_files.require_file(file, self.key)
+        if file.name.startswith("final_track2"):
+            warnings.warn(f"{file.name}: its time is publication time; rows are taken in file order", stacklevel=1)
+        return [file]
+
+    def interactions(self, part: Part, own: Mapping[str, Any]) -> pl.LazyFrame:
+        """Scan a part of the interactions: the columns of the contract, finish and like.
+
+        Track 2 gives the time of publication, not of viewing, so its time is 0 throughout: rows keep their file order.
+        """
+        frame = raw_files.scan_integers(part, COLUMNS, WANTED, LABELS, separator="\t", header=False)
+        time = pl.lit(0, pl.Int64) if part.name.startswith("final_track2") else pl.col("time")
+        return frame.select(user="uid", item="item_id", device="device", time=time, finish="finish", like="like")
+
+    def explain(self, file: Path) -> None:
+        """Raise the `UserError` that names the first broken line of the interactions in `file`."""
+        raw_files.explain_integers(file, COLUMNS, WANTED, LABELS, separator="\t", header=False)
+
+    def feature_files(self, folder: Path) -> dict[str, list[Path]]:
+        """Return the feature files of each modality, parts in numeric order, and nothing for a modality without files.
+
+        Raises
+        ------
+        UserError
+            If there are none, they belong to two tracks, one is empty, or a name could be a part's but is not.
+        """
+        patterns = ("track[12]_*_features*.txt", "track[12]_title*.txt")
+        found = sorted(file for pattern in patterns for file in folder.glob(pattern))
+        names: dict[Path, re.Match[str]] = {}
+        for file in found:
+            if (name := FEATURE_FILE.fullmatch(file.name)) is None:
+                raise UserError(
+                    f"{file}: not a name of a feature file, such as track1_video_features_part3.txt; rename it"
+                )
+            raw_files.require_file(file, self.key)
+            names[file] = name
+        tracks = {name[1] for name in names.values()}
+        tracks |= {file.name.split("_")[1] for file in folder.glob("final_track[12]_train.txt")}
+        if not found or len(tracks) > 1:
+            raise UserError(
+                f"{folder}: found {'files of track 1 and of track 2' if found else 'no feature files'}, expected those "
+                f"of one track, such as track1_title.txt; put them there or change {self.key} in path.json"
+            )
+        found.sort(key=lambda file: int(names[file][3] or 0))
+        kinds = {**{modality: row[0] for modality, row in VECTORS.items()}, "textual": "title"}
+        files = {modality: [file for file in found if kind in names[file].groups()] for modality, kind in kinds.items()}
+        return {modality: parts for modality, parts in files.items() if parts}
+
+    def raw_modalities(self, folder: Path, kept: np.ndarray, executor: Executor) -> Iterator[RawModality]:
+        """Read the modalities that have files, one after another; on a cluster their rows stay on the workers.
+
+        Yields
+        ------
+        RawModality
+            An item has the modality when a file has a line for it; short and empty vectors are padded with zeros. Of
+            several lines of an item the last one counts, in the order of the part files.
+        """
+        files = self.feature_files(folder)
+        for modality, (_, key, components) in VECTORS.items():
+            if modality in files:
+                parts = raw_files.parts(executor, files[modality])
+                items, vectors = item_rows.rows_of_items(executor, read_vectors, parts, kept, key)
+                yield RawModality(modality, items, [Block(vectors, components)])
+        if "textual" in files:
+            parts = raw_files.parts(executor, files["textual"])
+            items, words = item_rows.rows_of_items(executor, read_titles, parts, kept)
+            yield RawModality("textual", items, [Block(words, 0.9)])
+
+    def read_modalities(
+        self, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
+    ) -> Iterator[Modality]:
+        """Read and reduce the modalities that have files, one after another; lines of other items are not parsed."""
+        yield from map(reduced, self.raw_modalities(folder, kept, executor))
 
 
-def read_modalities(folder: Path, kept: np.ndarray, seed: int, executor: Executor) -> Iterator[Modality]:
-    """Read and reduce the modalities that have files, one after another.
-
-    Parameters
-    ----------
-    folder : Path
-    kept : (items,) int64 array
-        The items of kept users, sorted; lines of other items are not parsed.
-    seed : int
-        Unused: nothing about these features is random.
-    executor : Executor
-        Where the work is done (see `mma4ctr.executor`).
-    """
-    del seed
-    yield from map(reduced, raw_modalities(folder, kept, executor))
+DATASET = TikTok()

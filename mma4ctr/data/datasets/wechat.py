@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import polars as pl
 from keras_preprocessing.sequence import pad_sequences
 
+from mma4ctr.catalogue import Task
 from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
-from mma4ctr.data.modality import Block, Modality, RawModality, reduced
+from mma4ctr.data.blocks import Block, Modality, RawModality, reduced
+from mma4ctr.data.contract import DataSet
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
+from mma4ctr.published import logs
+from mma4ctr.sampling import wechat as sample_logs
+from mma4ctr.settings import Key, is_number
 
 # The last release of keras-preprocessing, 1.1.2, asks for np.unicode_, a name that NumPy 2 no longer has.
 vars(np).setdefault("unicode_", np.str_)
 
-KEY = "wechat_dataset_path"
-LABELS = ("click",)
-NEEDS_KEPT_ITEMS = False  # feed_info.csv is small: the features see all of its feeds
 # The published weights of the seven actions; a click is a weighted mean that reaches click_threshold.
 ACTION_WEIGHTS = {
     "read_comment": 4, "like": 3, "click_avatar": 2, "forward": 1, "favorite": 1, "comment": 1, "follow": 1,
 }  # fmt: skip
-ACTIONS = (*ACTION_WEIGHTS, "click")
 WANTED = ("userid", "feedid", "device", *ACTION_WEIGHTS)
 TEXT_COLUMNS = ("description", "ocr", "asr", "description_char", "ocr_char", "asr_char")
 INFO_COLUMNS = (
@@ -53,46 +56,13 @@ FORMS = {
 KEYWORDS, TAGS = 16, 14  # the longest machine keyword and tag lists of the full data
 
 
-def interaction_files(folder: Path) -> list[Path]:
-    """Return the raw files that hold the interactions."""
-    return [folder / "user_action.csv"]
-
-
-def scan_interactions(part: Part, click_threshold: float) -> pl.LazyFrame:
-    """Scan a part of the interactions lazily, in file order.
-
-    The columns are user, item, device, time, the seven actions and click. Within a user, file order is time order,
-    so that time is 0 throughout.
-    """
-    columns = raw_files.header_of(part.file, WANTED)
-    frame = raw_files.scan_integers(part, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
-    score = pl.sum_horizontal(pl.col(action) * weight for action, weight in ACTION_WEIGHTS.items())
-    click = (score / sum(ACTION_WEIGHTS.values()) >= click_threshold).cast(pl.Int64)
-    return frame.select(
-        *ACTION_WEIGHTS, user="userid", item="feedid", device="device", time=pl.lit(0, pl.Int64), click=click
-    )
-
-
-def explain_interactions(file: Path) -> None:
-    """Raise the `UserError` that names the first broken line of the interactions in `file`."""
-    columns = raw_files.header_of(file, WANTED)
-    raw_files.explain_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
-
-
-def feature_files(folder: Path) -> dict[str, list[Path]]:
-    """Return the feature files of each modality; raise `UserError` if they are missing."""
-    file = folder / "feed_info.csv"
-    raw_files.require_file(file, KEY)
-    return {modality: [file] for modality in TEXTS}
-
-
 def _check_fields(file: Path, frame: pl.DataFrame) -> None:
     """Raise the `UserError` that names a line and field that is not of its form."""
     for name, (form, expected) in FORMS.items():
         wrong = ~frame[name].str.contains(form)
         wrong = wrong.fill_null(name == "feedid")  # any other field may be empty
         if wrong.any():
-            place = wrong.arg_max()
+            place = int(wrong.to_numpy().argmax())
             found = raw_files.shown(frame[name][place])
             raise UserError(f"{file}:{place + 2}: field {name} is {found}, expected {expected}; mend the line")
 
@@ -105,14 +75,13 @@ def read_feed_info(file: Path) -> pl.DataFrame:
     columns = raw_files.header_of(file, INFO_COLUMNS)
     fields = raw_files.scan_fields(Part(file), columns, (), ",", header=True).select(INFO_COLUMNS)
     # A last field may be empty, so that only the commas tell a row with too few fields.
-    commas = raw_files.scan_lines(Part(file)).select(
-        commas=pl.col("line").str.count_matches(",", literal=True).fill_null(0)
-    )
-    odd = commas.with_row_index("line", 1).filter(pl.col("commas") != len(columns) - 1).head(1)
-    frame, odd = raw_files.collect([fields, odd], lambda: raw_files.explain_text(file), file)
+    counted = pl.col("line").str.count_matches(",", literal=True).fill_null(0)
+    commas = raw_files.scan_lines(Part(file)).select(commas=counted).with_row_index("line", 1)
+    wrong = commas.filter(pl.col("commas") != len(columns) - 1).head(1)
+    frame, odd = raw_files.collect([fields, wrong], lambda: raw_files.explain_text(file), file)
     if len(odd):
-        line, commas = odd.row(0)
-        raise UserError(f"{file}:{line}: found {commas + 1} fields, expected {len(columns)}; mend or remove the line")
+        line, found = odd.row(0)
+        raise UserError(f"{file}:{line}: found {found + 1} fields, expected {len(columns)}; mend or remove the line")
     # Spaces around a field mean nothing, and a field of spaces is an empty one.
     frame = frame.with_columns(pl.all().str.strip_chars(" "))
     frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
@@ -203,19 +172,60 @@ def reduced_modality(modality: str, feeds: pl.DataFrame, seed: int) -> Modality:
     return reduced(raw_modality(modality, feeds, seed))
 
 
-def read_modalities(folder: Path, kept: np.ndarray, seed: int, executor: Executor) -> Iterator[Modality]:
-    """Read and reduce the modalities one after another; on a cluster each of them is one task.
+class WeChat(DataSet):
+    """The WeChat Channels data set."""
 
-    Parameters
-    ----------
-    folder : Path
-    kept : (items,) int64 array
-        Unused: every feed of feed_info.csv gets its features, watched or not.
-    seed : int
-        The seed of the untrained song and singer embeddings.
-    executor : Executor
-        Where the work is done (see `mma4ctr.executor`).
-    """
-    del kept
-    feeds = executor.share(read_feed_info, feature_files(folder)["visual"][0].resolve())
-    yield from executor.map(reduced_modality, list(TEXTS), feeds, seed)
+    name = "wechat"
+    folder = "dataset/wechat"
+    tasks = (Task("wechat", "wechat", "click", "1"),)
+    minimum = 100
+    actions = (*ACTION_WEIGHTS, "click")
+    place = 1
+    settings = MappingProxyType({
+        "click_threshold": Key(
+            0.5, "a number above 0, at most 1", lambda value: is_number(value) and 0 < value <= 1, float
+        )
+    })  # fmt: skip
+    modality_settings = ("seed",)  # of the untrained song and singer embeddings
+    needs_kept_items = False  # feed_info.csv is small: the features see all of its feeds, watched or not
+    weights = MappingProxyType(ACTION_WEIGHTS)
+    published = logs.WECHAT
+    sample = sample_logs.SAMPLE
+
+    def interaction_files(self, folder: Path) -> list[Path]:
+        """Return user_action.csv."""
+        return [folder / "user_action.csv"]
+
+    def interactions(self, part: Part, own: Mapping[str, Any]) -> pl.LazyFrame:
+        """Scan a part of user_action.csv: the columns of the contract, the seven actions and click.
+
+        Within a user, file order is time order, so that time is 0 throughout.
+        """
+        columns = raw_files.header_of(part.file, WANTED)
+        frame = raw_files.scan_integers(part, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
+        score = pl.sum_horizontal(pl.col(action) * weight for action, weight in ACTION_WEIGHTS.items())
+        click = (score / sum(ACTION_WEIGHTS.values()) >= own["click_threshold"]).cast(pl.Int64)
+        return frame.select(
+            *ACTION_WEIGHTS, user="userid", item="feedid", device="device", time=pl.lit(0, pl.Int64), click=click
+        )
+
+    def explain(self, file: Path) -> None:
+        """Raise the `UserError` that names the first broken line of user_action.csv."""
+        columns = raw_files.header_of(file, WANTED)
+        raw_files.explain_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
+
+    def feature_files(self, folder: Path) -> dict[str, list[Path]]:
+        """Return feed_info.csv, which holds every modality; raise `UserError` if it is missing."""
+        file = folder / "feed_info.csv"
+        raw_files.require_file(file, self.key)
+        return {modality: [file] for modality in TEXTS}
+
+    def read_modalities(
+        self, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
+    ) -> Iterator[Modality]:
+        """Read and reduce the modalities one after another; on a cluster each of them is one task."""
+        feeds = executor.share(read_feed_info, self.feature_files(folder)["visual"][0].resolve())
+        yield from executor.map(reduced_modality, list(TEXTS), feeds, values["seed"])
+
+
+DATASET = WeChat()

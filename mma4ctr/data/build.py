@@ -1,0 +1,165 @@
+"""What steps 1 and 2 do: the labelled rows of each task, and one matrix for each modality of the items."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from mma4ctr.cli import UserError
+from mma4ctr.data import interactions, raw_files
+from mma4ctr.data.registry import DATASETS, TASKS, tasks_of
+from mma4ctr.executor import Executor
+from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
+from mma4ctr.store.building import Build, Built, rebuild
+from mma4ctr.store.records import INTER, MULTIMODAL
+
+# ---- step 1
+
+
+def histogram(counts: pl.Series) -> np.ndarray:
+    """Return (distinct counts, 2) int64: each count and how many users or items have it, sorted."""
+    return counts.alias("rows").value_counts().sort("rows").cast(pl.Int64).to_numpy(order="c")
+
+
+def active_users(settings: Settings, dataset: str, counts: pl.DataFrame) -> np.ndarray:
+    """Return the users (n,) int64 with enough raw rows."""
+    least = settings.min_interactions[dataset]
+    active = counts.filter(pl.col("len") >= least)["user"]
+    if active.is_empty():
+        most = int(counts["len"].to_numpy().max(initial=0))
+        raise UserError(
+            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
+            "that no user is left; lower it"
+        )
+    return active.to_numpy()
+
+
+def main_devices(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return each user's most frequent device, ties to the smallest: columns user, device, sorted by user."""
+    counted = frame.group_by("user", "device").len().sort("user", "len", "device", descending=[False, True, False])
+    return counted.unique("user", keep="first", maintain_order=True).select("user", "device")
+
+
+def write_recbole(file: Path, users: np.ndarray, items: np.ndarray, columns: dict[str, np.ndarray]) -> Path:
+    """Write a RecBole interaction file; the timestamp is the place in the sorted rows.
+
+    RecBole keeps timestamps as float32, which tells neither seconds near 5.3e10 apart nor rows without a time.
+    """
+    frame = pl.DataFrame({
+        "user_id:token": users, "item_id:token": items, **columns, "timestamp:float": np.arange(len(users)),
+    })  # fmt: skip
+    with artifacts.replacing(file) as temporary:
+        frame.write_csv(temporary, separator="\t")
+    return file
+
+
+def write_task(settings: Settings, task: str, frame: pl.DataFrame, users: np.ndarray, items: np.ndarray) -> Built:
+    """Write the rows of one task under both protocols and its RecBole file."""
+    files, counts = [], {}
+    for protocol in PROTOCOLS:
+        rows = interactions.task_rows(frame, TASKS[task].label, PROTOCOLS[protocol])
+        files.append(artifacts.save(settings, "rows", rows, task=task, protocol=protocol))
+        counts[f"{task} {protocol}"] = {"rows": len(rows), "clicks": int(rows[:, 2].sum())}
+    click = {"label:float": rows[:, 2]}  # of the clean rows, which baselines and MMa4CTR are compared on
+    ids = users[rows[:, 0]], items[rows[:, 1]]
+    files.append(write_recbole(artifacts.path(settings, "task_inter", task=task), *ids, click))
+    return Built(files, counts, [task])
+
+
+def write_interactions(settings: Settings, dataset: str, executor: Executor) -> Built:
+    """Write every artefact that comes from the interactions of one data set."""
+    reader, own = DATASETS[dataset], settings.own_of(dataset)
+    raw = reader.interaction_files(settings.raw_folder(dataset))
+    parts = raw_files.parts(executor, raw, streamed=True)
+    user_counts, item_counts, totals = interactions.count(executor, parts, reader, own)
+    if totals["rows"][0] == 0:
+        raise UserError(f"{raw[0]}: has no rows after its header; download it again")
+    frame = interactions.keep(executor, parts, active_users(settings, dataset, user_counts), reader, own)
+    device = main_devices(frame)
+    users, items = device["user"].to_numpy(), frame["item"].unique().sort().to_numpy()
+    by_id = frame.with_columns(
+        user=pl.Series(np.searchsorted(users, frame["user"].to_numpy())),
+        item=pl.Series(np.searchsorted(items, frame["item"].to_numpy())),
+    )
+    files = [
+        artifacts.save(settings, "users", device.cast(pl.Int64).to_numpy(), dataset=dataset),
+        artifacts.save(settings, "items", items, dataset=dataset),
+        artifacts.save(settings, "user_lengths", histogram(user_counts["len"]), dataset=dataset),
+        artifacts.save(settings, "item_popularities", histogram(item_counts["len"]), dataset=dataset),
+        artifacts.save_json(settings, "actions", totals.row(0, named=True), dataset=dataset),
+        write_recbole(
+            artifacts.path(settings, "watched_inter", dataset=dataset), frame["user"].to_numpy(),
+            frame["item"].to_numpy(), {},
+        ),
+    ]  # fmt: skip
+    counts: dict[str, object] = {
+        "raw": {"rows": totals["rows"][0], "users": len(user_counts), "items": len(item_counts)},
+        "kept": {"rows": len(frame), "users": len(users), "items": len(items)},
+    }
+    tasks = tasks_of([dataset])
+    for task in tasks:
+        written = write_task(settings, task, by_id, users, items)
+        files += written.files
+        counts |= written.counts
+    return Built(files, counts, tasks)
+
+
+def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force: bool) -> None:
+    """Build the rows of every task of a data set unless they are current.
+
+    Raises
+    ------
+    UserError
+        If a raw file is missing or broken, or no user is left.
+    """
+    raw = DATASETS[dataset].interaction_files(settings.raw_folder(dataset))
+    for file in raw:
+        raw_files.require_file(file, DATASETS[dataset].key)
+    build = Build(settings, INTER, dataset, expected=tasks_of([dataset]), raw=raw)
+    rebuild(build, functools.partial(write_interactions, settings, dataset, executor), force=force)
+
+
+# ---- step 2
+
+
+def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
+    """Write the item ids and the matrix of each modality of one data set."""
+    reader, folder = DATASETS[dataset], settings.raw_folder(dataset)
+    kept = artifacts.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
+    values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
+    files: list[Path] = []
+    counts: dict[str, object] = {}
+    for found in reader.read_modalities(folder, kept, values, executor):
+        if len(found.items) == 0:
+            continue
+        keys = {"dataset": dataset, "modality": found.modality}
+        files.append(artifacts.save(settings, "modality_items", found.items, **keys))
+        files.append(artifacts.save(settings, "modality", found.matrix, **keys))
+        counts[found.modality] = {"items": len(found.items), "columns": found.matrix.shape[1]}
+    there = [modality for modality in reader.modalities if modality in counts]
+    for modality in reader.modalities:
+        if modality not in counts:
+            counts[modality] = "no feature lines: every step that does not need it goes on without it"
+    if not files:
+        raise UserError(f"{folder}: no item has any feature; put the feature files there")
+    return Built(files, counts, there)
+
+
+def modalities(settings: Settings, dataset: str, executor: Executor, *, force: bool) -> None:
+    """Build the modalities of a data set unless they are current.
+
+    Raises
+    ------
+    UserError
+        If there are no feature files, or one is broken; if step 1 has not run for a data set that needs it.
+    """
+    files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
+    raw = list(dict.fromkeys(file for parts in files.values() for file in parts))
+    build = Build(settings, MULTIMODAL, dataset, expected=list(files), raw=raw)
+    rebuild(build, functools.partial(write_modalities, settings, dataset, executor), force=force)

@@ -1,0 +1,134 @@
+"""What a data set is: one file in `mma4ctr/data/datasets/` with one object ``DATASET`` of a class that has all this.
+
+Everything else follows: its key ``<name>_dataset_path`` in path.json, what ``--dataset`` of the steps takes, its
+records, and its place in the report. README.md has an example.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from mma4ctr.catalogue import MODALITIES, Task
+from mma4ctr.data.blocks import Modality
+from mma4ctr.data.raw_files import Part
+from mma4ctr.executor import Executor
+from mma4ctr.published.logs import Published
+from mma4ctr.sampling.sample import Sample
+from mma4ctr.settings import RAW_FOLDER, Key
+
+
+class DataSet(abc.ABC):
+    """One data set: what it is called and what it holds, and how its raw logs are read.
+
+    All that is declared belongs to the class, so that an object travels to workers as the name of its class.
+
+    Attributes
+    ----------
+    name : str
+        What ``--dataset`` of steps 1 to 5 takes.
+    folder : str
+        The default of ``<name>_dataset_path``: where its raw logs lie, below `parent_folder`.
+    tasks : tuple of Task
+        What is predicted: labels among the columns of `interactions`.
+    minimum : int
+        The default of ``min_interactions``: raw rows of a user that is kept.
+    actions : tuple of str
+        Columns of `interactions`, 0 or 1, whose positives the statistics count.
+    modalities : tuple of str
+        What items may have features of, among `mma4ctr.catalogue.MODALITIES`.
+    version : int
+        Raised when the same raw files are read otherwise; see CONTRIBUTING.md.
+    place : int
+        Where it stands among the data sets; those of equal place follow their names.
+    settings : mapping of str to Key
+        Keys of path.json of its own, which `interactions` depends on.
+    modality_settings : tuple of str
+        Keys of path.json that `read_modalities` depends on.
+    needs_kept_items : bool
+        Whether modalities are read for the items of kept users alone.
+    weights : mapping of str to int
+        The weights of actions that make a click together.
+    published : Published or None
+        What is known of its full log.
+    sample : Sample or None
+        What writes sample logs in its format.
+    """
+
+    name: ClassVar[str]
+    folder: ClassVar[str]
+    tasks: ClassVar[tuple[Task, ...]]
+    minimum: ClassVar[int]
+    actions: ClassVar[tuple[str, ...]]
+    modalities: ClassVar[tuple[str, ...]] = MODALITIES
+    version: ClassVar[int] = 1
+    place: ClassVar[int] = 100
+    settings: ClassVar[Mapping[str, Key]] = MappingProxyType({})
+    modality_settings: ClassVar[tuple[str, ...]] = ()
+    needs_kept_items: ClassVar[bool] = True
+    weights: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    published: ClassVar[Published | None] = None
+    sample: ClassVar[Sample | None] = None
+
+    @property
+    def key(self) -> str:
+        """The key of path.json that leads to its raw logs."""
+        return RAW_FOLDER.format(self.name)
+
+    @abc.abstractmethod
+    def interaction_files(self, folder: Path) -> list[Path]:
+        """Return the raw files in `folder` that hold the interactions, in the order in which they are read."""
+
+    @abc.abstractmethod
+    def interactions(self, part: Part, own: Mapping[str, Any]) -> pl.LazyFrame:
+        """Scan a part of an interaction file lazily, one row an interaction, in the order of the file.
+
+        Parameters
+        ----------
+        part : Part
+        own : mapping of str to object
+            The values of `settings`.
+
+        Returns
+        -------
+        polars.LazyFrame
+            Columns ``user``, ``item``, ``device``, ``time`` and those of `actions` and of the tasks' labels, int64.
+            Rows of a user are sorted by time, those of equal time keep their order. In a row that cannot be read
+            ``user`` is null.
+        """
+
+    def explain(self, file: Path) -> None:  # noqa: B027 - a data set may leave it at the name of the file
+        """Raise the `UserError` that names the first line of an interaction file that cannot be read."""
+
+    @abc.abstractmethod
+    def feature_files(self, folder: Path) -> dict[str, list[Path]]:
+        """Return the raw files in `folder` that hold the features of each modality, without modalities that have none.
+
+        Raises
+        ------
+        UserError
+            If there are none at all, or one cannot be what it should be.
+        """
+
+    @abc.abstractmethod
+    def read_modalities(
+        self, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
+    ) -> Iterator[Modality]:
+        """Read and reduce the modalities that have files, one after another.
+
+        Parameters
+        ----------
+        folder : Path
+        kept : (items,) int64 array
+            The items of kept users, sorted; empty unless `needs_kept_items`.
+        values : mapping of str to object
+            The values of `modality_settings`.
+        executor : Executor
+            Where the work is done (see `mma4ctr.executor`).
+        """

@@ -1,0 +1,63 @@
+"""The content of rows, kept as the factors it is made of: one table of users and one of items.
+
+Written out, every row would be one user's vector beside one item's vector. Instead a batch is gathered on the device
+from the two tables (see `training.batches`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from mma4ctr.catalogue import FEATURES, LENGTH_0_FEATURE
+from mma4ctr.cli import UserError
+from mma4ctr.data.item_rows import places_in
+from mma4ctr.data.registry import TASKS
+from mma4ctr.features.build import load_items
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
+
+
+@dataclasses.dataclass(frozen=True)
+class Content:
+    """What one feature of one task is made of, on the host, unscaled.
+
+    Attributes
+    ----------
+    users : (users, user columns) float32 array
+    items : (m, item columns) float32 array
+    places : (items of the data set,) int32 array
+        The row of `items` of each item, -1 for one that the feature does not cover.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    places: np.ndarray
+
+
+def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
+    """Return the user columns (users, columns) float32: an embedding for each modality of the feature.
+
+    With user_embedding_length 0 it is the bare user id, which only vat_concat takes (published tables 5.1.5, 5.2.5).
+    """
+    length = settings.user_embedding_length
+    if length == 0 and feature != LENGTH_0_FEATURE:
+        raise UserError(
+            f"{settings.file}: user_embedding_length is 0, which only {LENGTH_0_FEATURE} takes, not {feature}; "
+            "set it to 1 or more"
+        )
+    if length == 0:
+        return artifacts.load(settings, "users", dataset=TASKS[task].dataset)[:, :1].astype(np.float32)
+    keys = {"task": task, "protocol": protocol, "reduction": settings.user_reduction, "length": length}
+    return np.hstack(
+        [artifacts.load(settings, "user_embedding", modality=name, **keys) for name in FEATURES[feature].modalities]
+    )
+
+
+def load(settings: Settings, task: str, feature: str, protocol: str) -> Content:
+    """Load the content of one feature of one task; raise `UserError` if an artefact is missing."""
+    dataset = TASKS[task].dataset
+    ids, items = load_items(settings, dataset, feature)
+    places = places_in(ids, artifacts.load(settings, "items", dataset=dataset))
+    return Content(load_users(settings, task, feature, protocol), items, places)

@@ -1,0 +1,69 @@
+"""Everything that a model needs, and nothing else, of one feature of one task."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Set
+
+from mma4ctr.data.registry import TASKS
+from mma4ctr.inputs import content, context, graphs, histories, rows
+from mma4ctr.models.contract import Graph, Sizes
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
+
+
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The rows of a task with what a model needs of them; what it does not need is None."""
+
+    task: rows.TaskRows
+    users: int
+    items: int
+    needs: Set[str]
+    content: content.Content | None = None
+    history: histories.Histories | None = None
+    context: context.Context | None = None
+    graph: Graph | None = None
+
+    @property
+    def sizes(self) -> Sizes:
+        """How large the inputs are."""
+        return Sizes(
+            self.users, self.items,
+            user_columns=self.content.users.shape[1] if self.content else 0,
+            item_columns=self.content.items.shape[1] if self.content else 0,
+            history=self.history.length if self.history else 0,
+            context=self.context.sizes if self.context else (),
+        )  # fmt: skip
+
+
+def load(
+    settings: Settings, task: str, feature: str, protocol: str, needs: Set[str], history_length: int | None = None
+) -> Inputs:
+    """Load what a model needs.
+
+    Parameters
+    ----------
+    settings : Settings
+    task, feature, protocol : str
+        `feature` decides which rows there are, for a model without content, too.
+    needs : set of str
+        See `models.contract.NEEDS`.
+    history_length : int, optional
+
+    Raises
+    ------
+    UserError
+        If an artefact is missing, or a part has no row or a single class.
+    """
+    dataset = TASKS[task].dataset
+    found = rows.load(settings, task, protocol, feature)
+    rows.require_both_classes(found, f"{task}, {feature}, {protocol}")
+    users, items = (len(artifacts.load(settings, name, dataset=dataset)) for name in ("users", "items"))
+    return Inputs(
+        found, users, items, needs,
+        content=content.load(settings, task, feature, protocol) if needs & {"content", "item_content"} else None,
+        history=histories.clicked(found, history_length or histories.LONGEST) if "history" in needs else None,
+        context=context.load(settings, dataset) if "context" in needs else None,
+        graph=graphs.clicks(found) if "graph" in needs else None,
+    )  # fmt: skip

@@ -1,0 +1,105 @@
+"""Find the models: every file of this folder that is not part of the house is one, called as its file is."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib
+import inspect
+import pkgutil
+import typing
+from collections.abc import Callable, Mapping, Sequence
+
+from mma4ctr import models
+from mma4ctr.cli import UserError
+from mma4ctr.models.contract import NEEDS, Graph, Model, Sizes
+
+DEFAULT = "mma4ctr"
+HOUSE = ("contract", "layers", "losses", "registry")
+TRUTHS = {"true": True, "false": False}
+
+
+def names() -> list[str]:
+    """Return the names of all models, the default first."""
+    found = sorted(module.name for module in pkgutil.iter_modules(models.__path__) if module.name not in HOUSE)
+    return sorted(found, key=lambda name: name != DEFAULT)
+
+
+@functools.cache
+def load(name: str) -> type[Model]:
+    """Return the class of a model.
+
+    Raises
+    ------
+    UserError
+        If there is no such model.
+    TypeError
+        If its file does not have exactly one class that derives from `Model`, or that needs what nothing offers.
+    """
+    if name not in names():
+        raise UserError(f"unknown model {name!r:.60}; the models are {', '.join(names())}")
+    module = importlib.import_module(f"{models.__name__}.{name}")
+    classes = [one for _, one in inspect.getmembers(module, inspect.isclass)
+               if issubclass(one, Model) and one.__module__ == module.__name__]  # fmt: skip
+    if len(classes) != 1:
+        raise TypeError(f"{module.__file__}: has {len(classes)} classes that derive from Model, expected one")
+    unknown = sorted(classes[0].needs - set(NEEDS))
+    if unknown:
+        raise TypeError(f"{module.__file__}: needs {', '.join(unknown)}; what there is: {', '.join(NEEDS)}")
+    return classes[0]
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in TRUTHS:
+        raise ValueError
+    return TRUTHS[text.lower()]
+
+
+def _whole_numbers(text: str) -> tuple[int, ...]:
+    return tuple(int(number) for number in text.split(",") if number)
+
+
+# Type of a field of a model's Config -> how ``--set`` reads it, and what to call it.
+READERS: dict[object, tuple[Callable[[str], object], str]] = {
+    int: (int, "a whole number"),
+    float: (float, "a number"),
+    bool: (_truth, "true or false"),
+    str: (str, "text"),
+    tuple[int, ...]: (_whole_numbers, "whole numbers between commas"),
+}
+
+
+def config_of(name: str, given: Sequence[str] = ()) -> typing.Any:
+    """Return the configuration of a model from words like ``activation=relu``.
+
+    Raises
+    ------
+    UserError
+        If a word is not of this form, names a field that the model does not have, or has a value that it cannot take.
+    """
+    config = load(name).Config
+    types, values = typing.get_type_hints(config), {}
+    for word in given:
+        field, equals, text = word.partition("=")
+        if not equals or field not in types:
+            known = ", ".join(types) or "none at all"
+            raise UserError(f"--set {word!r:.60}: expected name=value; the model {name} has the names {known}")
+        read, expected = READERS[types[field]]
+        try:
+            values[field] = read(text)
+        except ValueError:
+            raise UserError(f"--set {field}={text!r:.60}: expected {expected}") from None
+    return config(**values)
+
+
+def options_of(config: object) -> dict[str, object]:
+    """Return the fields of a configuration that are not at their default: part of a run's identity."""
+    default = type(config)()
+    return {name: value for name, value in dataclasses.asdict(config).items()  # type: ignore[call-overload]
+            if value != getattr(default, name)}  # fmt: skip
+
+
+def build(name: str, options: Mapping[str, object], sizes: Sizes, graph: Graph | None = None) -> Model:
+    """Return a new model; see `layers.initialise` for how it starts."""
+    model = load(name)
+    return model(model.Config(**options), sizes, graph)

@@ -1,0 +1,129 @@
+"""One finished run, whatever model it trained: its files, and what it scored after each number of epochs."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mma4ctr.evaluation.metrics import FIGURES
+from mma4ctr.models import registry
+from mma4ctr.runs import folder as runs
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
+
+MMA4CTR = registry.DEFAULT
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """A run as it stood after `epoch` epochs, 0 for what is not trained.
+
+    Attributes
+    ----------
+    run : str
+    folder : Path
+    epoch : int
+    figures : dict
+        Each of `metrics.FIGURES` by name; None where it does not exist, or did not when the run was tested.
+    rows : str
+        What the test rows are; equal for runs that were tested on the same ones.
+    """
+
+    run: str
+    folder: Path
+    epoch: int
+    figures: dict[str, float | None]
+    rows: str
+
+    def _array(self, name: str) -> np.ndarray:
+        file = self.folder / f"{name}_{self.epoch}.npy"
+        return runs.load_array(file if file.exists() else self.folder / f"{name}.npy")
+
+    @functools.cached_property
+    def replicates(self) -> np.ndarray:
+        """AUC of each bootstrap replicate over test users, (1000,) float64."""
+        return self._array("auc_replicates")
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Click probabilities of the test rows, (rows,) float32."""
+        return self._array("predictions")
+
+    @property
+    def test_rows(self) -> np.ndarray:
+        """User index, item index, click of each test row, (rows, 3) int32."""
+        return runs.load_array(self.folder / "test_rows.npy")
+
+    @property
+    def test_places(self) -> np.ndarray:
+        """Places of the test rows among the rows of the task, (rows,) int64, by which rows of two runs are matched."""
+        return runs.load_array(self.folder / "test_places.npy")
+
+
+@dataclasses.dataclass(frozen=True)
+class FinishedRun:
+    """A finished run: its configuration, metrics and history of epochs."""
+
+    folder: Path
+    config: dict
+    metrics: dict
+    history: list[dict]
+
+    def figures(self, epochs: int) -> dict[str, float | None] | None:
+        """Return all that was measured on the test rows after so many epochs, None where it was not tested then."""
+        if epochs == len(self.history):
+            return self.metrics
+        entry = self.history[epochs - 1] if epochs < len(self.history) else {}
+        return {name.removeprefix("test_"): entry[name] for name in entry} if "test_auc" in entry else None
+
+    @property
+    def epochs(self) -> list[int]:
+        """After how many epochs it was tested."""
+        return [epochs for epochs in range(1, len(self.history) + 1) if self.figures(epochs) is not None]
+
+    def evaluation(self, epochs: int) -> Evaluation | None:
+        """Return the run as it stood after so many epochs, None where it was not tested then."""
+        found = self.figures(epochs)
+        return None if found is None else self._evaluation(epochs, found)
+
+    @property
+    def last(self) -> Evaluation:
+        """The run as it ended."""
+        return self._evaluation(len(self.history), self.metrics)
+
+    def _evaluation(self, epochs: int, found: Mapping[str, float | None]) -> Evaluation:
+        # Label-rate predictors are identified by their rows, among others, and are the same for runs on the same rows.
+        rows = self.metrics.get("label_rates", {}).get("user_rate", self.config["feature"])
+        return Evaluation(self.metrics["run"], self.folder, epochs, figures_in(found), rows)
+
+
+def figures_in(content: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Return each of `metrics.FIGURES` that a run's metrics have, None for the others."""
+    return {figure.name: content.get(figure.name) for figure in FIGURES}
+
+
+def native_model(content: Mapping[str, Any]) -> str | None:
+    """Return which model of the package the run with these metrics trained; None for label rates and for RecBole's."""
+    if content.get("baseline") is not None:
+        return None
+    return content.get("model")
+
+
+def load(settings: Settings, content: dict) -> FinishedRun:
+    """Read the folder of the run with these metrics.
+
+    Raises
+    ------
+    UserError
+        If its configuration or its history is missing or damaged.
+    """
+    folder = runs.folder_of(settings, content["run"])
+    script = "mlp.py" if content.get("baseline") is None else "baseline/comp.py"
+    again = f"python {script} after removing the folder {folder}"
+    history: Any = artifacts.read_json(folder / "history.json", again)
+    return FinishedRun(folder, artifacts.read_object(folder / "config.json", again), content, history)

@@ -1,0 +1,126 @@
+"""Do a run: train its model, test it, and leave its folder."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Callable
+
+import torch
+
+from mma4ctr import memory
+from mma4ctr.evaluation import metrics
+from mma4ctr.features import fusion
+from mma4ctr.inputs import gather
+from mma4ctr.models import registry
+from mma4ctr.models.contract import Model
+from mma4ctr.models.layers import number_of_parameters
+from mma4ctr.runs import folder, rates
+from mma4ctr.runs.run import Run
+from mma4ctr.store import artifacts
+from mma4ctr.training.batches import Batches, batches_of_parts
+from mma4ctr.training.devices import device_of, engine_of
+from mma4ctr.training.engine import Engine, hidden_of, probabilities_of
+from mma4ctr.training.trainer import Trainer
+
+
+def build(run: Run) -> tuple[gather.Inputs, Model]:
+    """Return what the model of a run needs, and the model itself, new."""
+    model = registry.load(run.model)
+    length = getattr(model.Config(**run.options), "history_length", None)
+    inputs = gather.load(run.settings, run.task, run.feature, run.protocol, model.needs, length)
+    return inputs, registry.build(run.model, run.options, inputs.sizes, inputs.graph)
+
+
+def keep_evaluations(run: Run, test: Batches) -> Callable[[Model, dict[str, float]], None]:
+    """Return what to do after an epoch: test it if `eval_every` asks, and keep figures and predictions."""
+    place, every, test_rows = folder.folder_of(run.settings, run.id), run.schedule.eval_every, test.rows
+
+    def after_epoch(model: Model, entry: dict[str, float]) -> None:
+        if every and entry["epoch"] % every == 0:
+            predicted = probabilities_of(model, test)
+            figures = folder.save_predictions(place, predicted, test_rows, run.settings.seed, f"_{entry['epoch']}")
+            entry |= {f"test_{name}": value for name, value in figures.items()}
+
+    return after_epoch
+
+
+def test_model(run: Run, model: Model, test: Batches) -> dict[str, object]:
+    """Score the test rows, keep predictions, hidden layer and weights, and return the figures."""
+    place, test_rows = folder.folder_of(run.settings, run.id), test.rows
+    started = time.perf_counter()
+    predicted = probabilities_of(model, test)
+    metrics.auc(test_rows[:, 2], predicted), metrics.logloss(test_rows[:, 2], predicted)
+    seconds = time.perf_counter() - started  # of what the published test does: predictions, AUC and LogLoss
+    hidden = hidden_of(model, test)
+    if hidden is not None:
+        folder.save_array(place, "hidden", hidden)
+    with artifacts.replacing(place / "weights.pt") as temporary:
+        torch.save(model.state_dict(), temporary)
+    return {**folder.save_predictions(place, predicted, test_rows, run.settings.seed), "test_seconds": seconds}
+
+
+def fit(run: Run, engine: Engine) -> None:
+    """Train, test and leave the run's folder; its metrics, written last, mark it as finished.
+
+    Raises
+    ------
+    UserError
+        If an artefact is missing, a part has a single class, or the model cannot take what it is given.
+    """
+    settings, place = run.settings, folder.folder_of(run.settings, run.id)
+    inputs, model = build(run)
+    parts = batches_of_parts(inputs, run.protocol, device_of(run.device or "auto"))
+    trainer = Trainer(model, parts, run.schedule, folder.checkpoint_of(settings, run.id), engine)
+    if not engine.is_first:
+        trainer.run()  # the first process tests and writes
+        return
+    folder.save_config(place, run.config)
+    folder.save_array(place, "test_rows", inputs.task.part("test"))
+    folder.save_array(place, "test_places", inputs.task.parts["test"])
+    trainer.run(keep_evaluations(run, parts["test"]))
+    tested, progress = test_model(run, model, parts["test"]), trainer.progress
+    artifacts.write_json(place / "history.json", progress.history)
+    folder.save_metrics(place, {
+        **{key: value for key, value in run.config.items() if key not in ("built_on", "code")}, "run": run.id,
+        "in_features": inputs.sizes.content, "parameters": number_of_parameters(model), **tested,
+        "interruptions": progress.interruptions, "epochs_run": len(progress.history),
+        "best_epoch": progress.best_epoch + 1, "train_seconds": progress.train_seconds,
+        "rows": {name: len(places) for name, places in inputs.task.parts.items()},
+        "label_rates": rates.evaluate(run, inputs.task, fusion.covers(run.feature)),
+    })  # fmt: skip
+
+
+def report(run: Run, *, finished_before: bool) -> None:
+    """Print what a finished run found; the last line is for programs."""
+    found = folder.read_metrics(run.settings, run.id)
+    again = " (finished before; not repeated)" if finished_before else ""
+    model = "" if run.model == registry.DEFAULT else f"{run.model}, "
+    print(f"mlp.py {run.task} {model}{run.feature} {run.protocol}{again}")
+    print("  rows: " + ", ".join(f"{number:,} {name}" for name, number in found["rows"].items()))
+    print(f"  {found['in_features']} inputs, {found['parameters']:,} parameters, {found['epochs_run']} epochs in "
+          f"{found['train_seconds']:.1f} s, {found['interruptions']} interruptions")  # fmt: skip
+    gauc = "none" if found["gauc"] is None else f"{found['gauc']:.4f}"
+    print(f"  AUC 95 % interval {found['auc_low']:.4f} to {found['auc_high']:.4f} over test users, GAUC {gauc}, "
+          f"{found['test_positives']:,} test positives")  # fmt: skip
+    print(f"AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f} protocol={run.protocol} run={run.id}", flush=True)
+
+
+def finish(run: Run, engine: Engine) -> None:
+    """Do a run unless it is finished, and say what it found."""
+    finished_before = engine.agreed(folder.is_finished(run.settings, run.id))
+    if not finished_before:
+        fit(run, engine)
+    if engine.is_first:
+        folder.rebuild_results(run.settings)
+        report(run, finished_before=finished_before)
+
+
+def finish_in_silence(run: Run) -> str:
+    """Do a run without a word and return its id; a `UserError` reaches the caller."""
+    memory.keep_freed_memory()
+    silence = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with silence[0], silence[1], contextlib.closing(engine_of(device_of(run.device or "auto"))) as engine:
+        finish(run, engine)
+    return run.id

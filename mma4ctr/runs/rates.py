@@ -1,0 +1,45 @@
+"""The label-rate predictors on the rows of a run, each kept as a run of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from mma4ctr.evaluation import label_rates
+from mma4ctr.features import fusion
+from mma4ctr.inputs.rows import TaskRows
+from mma4ctr.runs import folder
+from mma4ctr.runs.run import Run
+from mma4ctr.store import records
+
+
+def config_of(run: Run, covers: str) -> dict[str, object]:
+    """Return what identifies the label-rate predictors on the rows that a run covers."""
+    # User embeddings play no part, so that every length and reduction shares these rows.
+    used = {name: record for name, record in run.built_on.items() if not name.startswith("get_user_embedding.py")}
+    return {
+        "task": run.task, "rows": covers, "protocol": run.protocol,
+        "split_seed": run.settings.seed, "built_on": used,
+        "code": {name: version for name, version in run.code.items() if name == run.protocol},
+    }  # fmt: skip
+
+
+def evaluate(run: Run, rows: TaskRows, covers: str) -> dict[str, str]:
+    """Evaluate the three predictors on the rows of a run, once, and return the run of each.
+
+    `covers` says which rows these are; see `fusion.covers`.
+    """
+    config = config_of(run, covers)
+    own: Mapping[str, dict] = {name: {**config, "feature": name} for name in label_rates.NAMES}
+    found = {name: records.identity(content) for name, content in own.items()}
+    if all(folder.is_finished(run.settings, one) for one in found.values()):
+        return found
+    test = rows.part("test")
+    predicted = label_rates.predictors(rows.part("training"), test)
+    suffix = "" if config["rows"] == fusion.FUSED else f"@{config['rows']}"
+    for name, one in found.items():
+        place = folder.folder_of(run.settings, one)
+        folder.save_config(place, own[name])
+        figures = folder.save_predictions(place, predicted[name], test, run.settings.seed)
+        identified = {"run": one, "task": run.task, "feature": name + suffix, "protocol": run.protocol}
+        folder.save_metrics(place, {**identified, **figures})
+    return found

@@ -1,0 +1,27 @@
+"""Where a run is trained, and what goes through its rows there."""
+
+from __future__ import annotations
+
+import torch
+
+from mma4ctr.cli import UserError
+from mma4ctr.training import data_parallel
+from mma4ctr.training.cuda_graph import CudaGraph
+from mma4ctr.training.engine import Engine
+
+DEVICES = ("auto", "cpu", "cuda")
+
+
+def device_of(name: str) -> torch.device:
+    """Return the device to run on; ``auto`` takes the GPU where there is one."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise UserError("--device cuda: PyTorch finds no CUDA device; give --device cpu or auto")
+    on_gpu = name == "cuda" or (name == "auto" and torch.cuda.is_available())
+    return torch.device("cuda", data_parallel.device_number()) if on_gpu else torch.device("cpu")
+
+
+def engine_of(device: torch.device) -> Engine:
+    """Return what goes through the rows: several processes where torchrun started them, this one otherwise."""
+    if data_parallel.is_launched():
+        return data_parallel.DataParallel(device)
+    return CudaGraph() if device.type == "cuda" else Engine()

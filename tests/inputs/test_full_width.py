@@ -1,0 +1,138 @@
+"""The width of the input on tables of the full data's width is the published one.
+
+Asserted: in_features of every feature, length 0, and that few items give fewer columns.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dense import dense_part, everything
+from load_path import load_path
+from mma4ctr.catalogue import FEATURES, MODALITIES
+from mma4ctr.cli import UserError
+from mma4ctr.features import build
+from mma4ctr.features import dense as dense_files
+from mma4ctr.inputs import gather
+from mma4ctr.protocol import PARTS, PROTOCOLS
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
+from mma4ctr.training.batches import Batches
+from samples import with_changes
+from small_problem import CPU
+
+# Widths of the modalities on the full data, and in_features of each feature with 21 + 1 user columns a modality.
+FULL = {
+    "wechat": (
+        {"visual": 192, "acoustic": 242, "textual": 73},
+        {
+            "visual": 150, "acoustic": 150, "textual": 95, "va_concat": 172, "vt_concat": 172, "at_concat": 172,
+            "va_cross": 172, "vt_cross": 117, "at_cross": 117, "vat_cross": 139, "vat_concat": 194,
+        },
+        129,
+    ),
+    "tiktok": (
+        {"visual": 71, "acoustic": 10, "textual": 22},
+        {
+            "visual": 93, "acoustic": 32, "textual": 44, "va_concat": 125, "vt_concat": 137, "at_concat": 76,
+            "va_cross": 54, "vt_cross": 66, "at_cross": 54, "vat_cross": 76, "vat_concat": 169,
+        },
+        104,
+    ),
+}  # fmt: skip
+TASK_OF = {"wechat": "wechat", "tiktok": "tiktok_like"}
+
+
+def write_features(paths: Settings, dataset: str) -> None:
+    """Do what steps 4 and 5 do."""
+    for script in ("cross_matrix.py", "gen_matrix.py"):
+        build.write_matrices(paths, dataset, script, MODALITIES)
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Random modalities of the full data's width for 300 items and 50 users, put through steps 3, 4 and 5."""
+    file = tmp_path_factory.mktemp("wide") / "path.json"
+    file.write_text(json.dumps({"parent_folder": ".", "protocol": "clean"}))
+    paths, rng = load_path(file), np.random.default_rng(0)
+    for dataset, (widths, _, _) in FULL.items():
+        items = np.arange(300) * 3
+        users = np.column_stack([np.arange(50) * 11 + 5, rng.integers(1, 3, 50)])
+        pairs = np.column_stack([np.repeat(np.arange(50), 20), rng.integers(0, 300, 1000), rng.integers(0, 2, 1000)])
+        artifacts.save(paths, "users", users, dataset=dataset)
+        artifacts.save(paths, "items", items, dataset=dataset)
+        for protocol in PROTOCOLS:
+            artifacts.save(paths, "rows", pairs.astype(np.int32), task=TASK_OF[dataset], protocol=protocol)
+        for number, (modality, width) in enumerate(widths.items()):
+            has = np.arange(300) % 10 != number
+            matrix = rng.normal(size=(has.sum(), width)).astype(np.float32)
+            artifacts.save(paths, "modality_items", items[has], dataset=dataset, modality=modality)
+            artifacts.save(paths, "modality", matrix, dataset=dataset, modality=modality)
+        write_features(paths, dataset)
+        for protocol in PROTOCOLS:
+            build.write_user_embeddings(paths, TASK_OF[dataset], protocol, MODALITIES)
+    return paths
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("dataset", FULL)
+def test_in_features_of_every_feature(wide: Settings, dataset: str, protocol: str) -> None:
+    _, in_features, _ = FULL[dataset]
+    found = {name: gather.load(wide, TASK_OF[dataset], name, protocol, {"content"}).sizes.content for name in FEATURES}
+    assert found == in_features
+
+
+@pytest.mark.parametrize("dataset", FULL)
+def test_length_0_takes_the_bare_user_id(wide: Settings, dataset: str) -> None:
+    _, _, in_features = FULL[dataset]
+    paths = with_changes(wide, user_embedding_length=0)
+    factors = gather.load(paths, TASK_OF[dataset], "vat_concat", "clean", {"content"})
+    assert factors.sizes.content == in_features
+    assert factors.content.users.ravel().tolist() == artifacts.load(paths, "users", dataset=dataset)[:, 0].tolist()
+    for feature in set(FEATURES) - {"vat_concat"}:
+        with pytest.raises(UserError, match="user_embedding_length is 0"):
+            gather.load(paths, TASK_OF[dataset], feature, "clean", {"content"})
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("feature", ["visual", "vat_concat", "va_cross"])
+def test_reduced_features_are_gathered_from_the_same_table_as_the_dense_file(
+    wide: Settings, feature: str, protocol: str
+) -> None:
+    dense = np.load(dense_files.write(wide, "wechat", feature, protocol))
+    factors = gather.load(wide, "wechat", feature, protocol, {"content"})
+    for name in PARTS:
+        batch, _ = everything(Batches(factors, name, CPU), 100)
+        assert batch[:, -128:].astype(np.float64).tobytes() == dense_part(factors, dense, name)[:, 1:-1].tobytes()
+
+
+def test_a_part_with_a_single_class_is_refused(wide: Settings, tmp_path: Path) -> None:
+    paths = with_changes(wide, graph_path=tmp_path)
+    for name in ("users", "items"):
+        artifacts.save(paths, name, artifacts.load(wide, name, dataset="tiktok"), dataset="tiktok")
+    rows = artifacts.load(wide, "rows", task="tiktok_like", protocol="clean")
+    rows[18::20, 2] = rows[19::20, 2] = 0  # of 20 rows a user, the last two are test rows
+    artifacts.save(paths, "rows", rows, task="tiktok_like", protocol="clean")
+    with pytest.raises(UserError, match=r"the test part has \d+ rows and 0 clicks"):
+        gather.load(paths, "tiktok_like", "vat_concat", "clean", {"content"})
+
+
+@pytest.mark.parametrize("items", [2, 5, 40])
+@pytest.mark.parametrize("dataset", FULL)
+def test_few_items_give_fewer_columns_and_no_crash(tmp_path: Path, dataset: str, items: int) -> None:
+    (tmp_path / "path.json").write_text(json.dumps({"parent_folder": "."}))
+    paths, rng = load_path(tmp_path / "path.json"), np.random.default_rng(0)
+    for modality, width in FULL[dataset][0].items():
+        keys = {"dataset": dataset, "modality": modality}
+        artifacts.save(paths, "modality_items", np.arange(items), **keys)
+        artifacts.save(paths, "modality", rng.normal(size=(items, width)).astype(np.float32), **keys)
+    write_features(paths, dataset)
+    for feature in FEATURES:
+        ids, table = build.load_items(paths, dataset, feature)
+        assert len(ids) == len(table) == items
+        assert 0 < table.shape[1] <= 128
+        assert np.isfinite(table).all()
