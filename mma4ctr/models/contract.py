@@ -79,7 +79,10 @@ class Sizes:
 
 
 class Graph(NamedTuple):
-    """The clicks of the training part: ``users[k]`` clicked ``items[k]``; both (clicks,) int64 tensors."""
+    """The clicks of the training part: ``users[k]`` clicked ``items[k]``; both (clicks,) int64 tensors on the host.
+
+    What `forward` needs of it goes into ``register_buffer``, so that it moves to the device with the model.
+    """
 
     users: torch.Tensor
     items: torch.Tensor
