@@ -35,7 +35,7 @@ baselines: .venv/demo.installed .venv/recbole.installed
 test: .venv/test.installed .venv/recbole.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
+	$(BIN)/python -m mypy
 	$(BIN)/python -m pytest -n 2
 
 golden: .venv/test.installed
