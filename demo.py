@@ -31,6 +31,7 @@ from mma4ctr import cli
 from mma4ctr.catalogue import MODAL_SELECT
 from mma4ctr.data.registry import TASKS
 from mma4ctr.evaluation.metrics import FIGURES
+from mma4ctr.features import fusion
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
@@ -103,7 +104,7 @@ def with_label_rates(settings: Settings, done: Iterable[str]) -> list[dict]:
     listed = []
     for group in groups.values():
         # The predictors of the last run: vat_concat's or another fused feature's, which all share their rows.
-        fused = [run for run in group if run["feature"].endswith(("_concat", "_cross"))]
+        fused = [run for run in group if fusion.covers(run["feature"]) == fusion.FUSED]
         listed += group + [runs.read_metrics(settings, run) for run in fused[-1]["label_rates"].values()]
     return listed
 

@@ -33,13 +33,12 @@ from mma4ctr.features import fusion
 from mma4ctr.inputs.rows import TaskRows, load_fused
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs import rates
-from mma4ctr.runs.run import Run
+from mma4ctr.runs.run import COMP, Run
 from mma4ctr.runs.tested import WATCHED
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts, records
 
-SCRIPT = "baseline/comp.py"
 SETTINGS = ("clean", "published")
 
 
@@ -81,7 +80,7 @@ def run_of(
     )  # fmt: skip
     return Run(
         settings, task, model + (WATCHED if setting == "published" else ""), setting, schedule,
-        {record.name: record.id for record in records_of_steps}, model, options, None, SCRIPT, reads_content=False,
+        {record.name: record.id for record in records_of_steps}, model, options, None, COMP, reads_content=False,
         further={
             "tested": sorted(set(args.epochs)), "negatives": negatives if kind.negatives else None,
             **({} if kind == MODELS.get(model) else {"kind": dataclasses.asdict(kind)}),

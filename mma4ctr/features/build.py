@@ -193,10 +193,14 @@ def _joins(settings: Settings, dataset: str, feature: str) -> dict:
     return joins
 
 
+def _load(settings: Settings, named: dict) -> np.ndarray:
+    """Read what the list of joins names (see `reference`)."""
+    return artifacts.load(settings, named["name"], **named["keys"])
+
+
 def load_item_ids(settings: Settings, dataset: str, feature: str) -> np.ndarray:
     """Return the sorted ids (items,) int64 of the items that have a feature."""
-    items = _joins(settings, dataset, feature)["items"]
-    return artifacts.load(settings, items["name"], **items["keys"])
+    return _load(settings, _joins(settings, dataset, feature)["items"])
 
 
 def load_items(settings: Settings, dataset: str, feature: str) -> tuple[np.ndarray, np.ndarray]:
@@ -207,7 +211,6 @@ def load_items(settings: Settings, dataset: str, feature: str) -> tuple[np.ndarr
     UserError
         If a file is missing or damaged.
     """
-    ids = load_item_ids(settings, dataset, feature)
-    joined = _joins(settings, dataset, feature)["tables"]
-    tables = [artifacts.load(settings, table["name"], **table["keys"]) for table in joined]
+    joins = _joins(settings, dataset, feature)
+    ids, *tables = (_load(settings, one) for one in (joins["items"], *joins["tables"]))
     return ids, tables[0] if len(tables) == 1 else np.hstack(tables)

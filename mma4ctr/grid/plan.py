@@ -74,15 +74,13 @@ def unfinished(results: Results, jobs: Sequence[Job]) -> list[Job]:
 
 def prepare(settings: Settings, jobs: Sequence[Job]) -> None:
     """Build the user embeddings that the runs need and that are not there yet, in folders of their own."""
-    for job in jobs:
-        own = job.last.settings(settings)
-        if own is not settings and not own.file.exists():
-            artifacts.write_json(own.file, content_of(own))
     needed = dict.fromkeys((job.last.variant, job.last.setting.user_embedding_length, TASKS[job.last.task].dataset)
                            for job in jobs)  # fmt: skip
     for variant, length, dataset in needed:
+        own = settings.with_embedding(variant.reduction, length)
+        if own is not settings:
+            artifacts.write_json(own.file, content_of(own))
         if length > 0:
-            own = settings.with_embedding(variant.reduction, length)
             build.user_embeddings(own, dataset, variant.protocol, force=False, quiet=True)
 
 

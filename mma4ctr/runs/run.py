@@ -17,7 +17,7 @@ from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
 
-MLP = "mlp.py"
+MLP, COMP = "mlp.py", "baseline/comp.py"  # what trains a model of the package, and one of RecBole's
 CONTENT = frozenset({"content", "item_content"})  # what a model may need of user embeddings and item features
 # What a configuration says where nothing else was asked for: no part of a run's identity, so that a new field with a
 # default leaves finished runs what they are.
@@ -29,6 +29,18 @@ def identity(config: Mapping[str, object], *, without: tuple[str, ...] = ()) -> 
     missing = object()
     told = {name: value for name, value in config.items() if name not in without}
     return records.identity({name: value for name, value in told.items() if value != DEFAULTS.get(name, missing)})
+
+
+def code_of(script: str, protocol: str, model: str) -> dict[str, int]:
+    """Return the versions, as they are now, of the code that decides a run's result.
+
+    Raises
+    ------
+    UserError
+        If a model of the package is no longer there.
+    """
+    own = {model: registry.load(model).version} if script == MLP else {}
+    return {script: records.STEPS[script].version, protocol: PROTOCOLS[protocol].version, **own}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,8 +84,7 @@ class Run:
     @property
     def code(self) -> dict[str, int]:
         """The versions of the code that decides the result."""
-        own = {self.model: registry.load(self.model).version} if self.script == MLP else {}
-        return {self.script: records.STEPS[self.script].version, self.protocol: PROTOCOLS[self.protocol].version, **own}
+        return code_of(self.script, self.protocol, self.model)
 
     @functools.cached_property
     def config(self) -> dict[str, object]:

@@ -11,10 +11,12 @@ from typing import Any
 from mma4ctr.catalogue import FEATURES
 from mma4ctr.cli import UserError
 from mma4ctr.data.registry import TASKS
+from mma4ctr.features import fusion
 from mma4ctr.published import tables as published
 from mma4ctr.runs import finished
 from mma4ctr.runs.find import FinishedRuns
 from mma4ctr.runs.finished import Evaluation, FinishedRun
+from mma4ctr.runs.run import COMP, MLP, code_of
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
 
@@ -75,8 +77,8 @@ class Tested:
     @property
     def on_fused_rows(self) -> bool:
         """Whether it was tested on the rows of the fused features, which all but single modalities share."""
-        feature = FEATURES.get(self.longest.metrics["feature"])
-        return feature is None or feature.fusion != "single"
+        feature = self.longest.metrics["feature"]
+        return feature not in FEATURES or fusion.covers(feature) == fusion.FUSED
 
     def fits(self, protocol: str, reduction: str) -> bool:
         """Tell whether it belongs to the columns of a protocol and of a reduction of user embeddings, if it has one."""
@@ -100,15 +102,18 @@ class Tested:
 
 
 def is_current(settings: Settings, run: FinishedRun) -> bool:
-    """Tell whether a run stands on the artefacts as they are now."""
+    """Tell whether a run stands on the artefacts and on the code as they are now."""
     config, dataset = run.config, TASKS[run.config["task"]].dataset
     if "reduction" in config:
         settings = settings.with_embedding(config["reduction"], config["user_embedding_length"])
     keys = records.embedding_keys(settings, config["task"], config["protocol"])
+    script = MLP if run.metrics.get("baseline") is None else COMP
     try:
+        if config.get("code") != code_of(script, config["protocol"], config["model"]):
+            return False
         for name, found in config["built_on"].items():
-            script, _, variant = name.partition(" ")
-            if records.require(settings, script, dataset, keys if variant else {}).id != found:
+            step, _, variant = name.partition(" ")
+            if records.require(settings, step, dataset, keys if variant else {}).id != found:
                 return False
     except UserError:
         return False

@@ -59,12 +59,13 @@ class Build:
         except UserError:
             return None
 
-    def is_current(self) -> bool:
-        """Tell whether the same thing was already built, with all that is asked for, and all of its files are there."""
+    def current(self) -> Record | None:
+        """Return the standing record if it is of the same and has all that is asked for, and its files are there."""
         standing = self.standing()
         if standing is None or standing.id != self.record.id or not set(self.record.wanted) <= set(standing.wanted):
-            return False
-        return all((self.settings.parent_folder / file).exists() for file in standing.outputs)
+            return None
+        whole = all((self.settings.parent_folder / file).exists() for file in standing.outputs)
+        return standing if whole else None
 
     def discard(self) -> None:
         """Take the old record away before its files change, so that an interrupted step is seen as one."""
@@ -92,8 +93,8 @@ def rebuild(build: Build, write: Callable[[], Built], *, force: bool, quiet: boo
     quiet : bool
         Print nothing.
     """
-    record, note = build.standing(), " (up to date: nothing done; --force builds it again)"
-    if record is None or force or not build.is_current():
+    record, note = None if force else build.current(), " (up to date: nothing done; --force builds it again)"
+    if record is None:
         build.discard()
         record, note = build.commit(write()), ""
     if not quiet:

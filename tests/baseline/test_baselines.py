@@ -168,7 +168,7 @@ def run_of(paths: Settings, model: str, options: Path, setting: str = "clean", *
     schedule = Schedule(epochs=1, learning_rate=chosen["learning_rate"], batch_size=chosen["train_batch_size"], seed=0)
     further = {"tested": [1], "negatives": "sampled" if models.MODELS[model].negatives else None}
     feature = model if setting == "clean" else f"{model}@watched"
-    return Run(paths, "wechat", feature, setting, schedule, built_on, model, chosen, None, comp.SCRIPT,
+    return Run(paths, "wechat", feature, setting, schedule, built_on, model, chosen, None, comp.COMP,
                reads_content=False, further=further)  # fmt: skip
 
 

@@ -145,6 +145,17 @@ def test_a_finished_run_is_never_repeated(undisturbed: tuple[Path, str], capsys:
     assert list((own / "user_all_embeddings").glob("*.npy"))
 
 
+def test_settings_of_the_grid_follow_path_json(copy: Path) -> None:
+    paths = load_path(copy)
+    setting = dataclasses.replace(ADAPTIVE, user_embedding_length=0)
+    jobs = plan.jobs_of([Point("wechat", FIRST, setting, 0, 1)])
+    for seed in (3, 5):
+        changed = dataclasses.replace(paths, seed=seed)
+        plan.prepare(changed, jobs)
+        own = load_path(jobs[0].last.settings(changed).file)
+        assert (own.seed, own.user_reduction, own.user_embedding_length) == (seed, FIRST.reduction, 0)
+
+
 def test_a_dry_run_writes_nothing(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = sorted(copy.parent.rglob("*"))
     adjust_hyperparameter.main(["--paths", str(copy), "--dry_run", "--seeds", "2"])

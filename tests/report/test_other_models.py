@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 import mlp
+from mma4ctr import models
 from mma4ctr.grid.results import Results
+from mma4ctr.models import registry
 from mma4ctr.report import same_rows
 from mma4ctr.report.computation import computation_table
 from mma4ctr.report.model import Cell, Table
@@ -20,9 +24,11 @@ from mma4ctr.report.sources import TaskRuns
 from mma4ctr.report.tables import performance_table
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs import tested
+from mma4ctr.runs.run import COMP, MLP, code_of
 from mma4ctr.settings import Settings
 from samples import own_runs
 
+NAMES = ("lonely", "mean", "stale")
 CLEAN, PUBLISHED = "ours (sample): clean, pca", "ours (sample): published, pca"
 BPR = {"baseline": "BPR", "negatives": "sampled", "laid_over": []}
 
@@ -32,16 +38,34 @@ def pretend(paths: Settings, original: str, name: str, config: dict, metrics: di
     copy = runs.folder_of(paths, name)
     shutil.copytree(runs.folder_of(paths, original), copy)
     for file, changes in (("config", config), ("metrics", {"run": name, **metrics})):
-        content = json.loads((copy / f"{file}.json").read_bytes())
-        (copy / f"{file}.json").write_text(json.dumps({**content, **changes}))
+        content = {**json.loads((copy / f"{file}.json").read_bytes()), **changes}
+        if file == "config":
+            content["model"] = metrics.get("baseline", content["model"])
+            content["code"] = code_of(COMP if "baseline" in metrics else MLP, content["protocol"], content["model"])
+        (copy / f"{file}.json").write_text(json.dumps(content))
     shuffled = np.random.default_rng(0).permutation(np.load(copy / "predictions.npy"))
     rows = np.load(copy / "test_rows.npy")
     figures = runs.save_predictions(copy, shuffled, rows, 0)
     runs.save_metrics(copy, {**json.loads((copy / "metrics.json").read_bytes()), **figures})
 
 
+@pytest.fixture(scope="module", autouse=True)
+def made_up_models(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Models that the package is told to have while these tests run."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in NAMES:
+        text = "from mma4ctr.models.contract import Model\n\n\nclass MadeUp(Model):\n    pass\n"
+        (folder / f"{name}.py").write_text(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(models, "__path__", [*models.__path__, str(folder)])
+        yield
+    registry.load.cache_clear()
+    for name in NAMES:
+        sys.modules.pop(f"{models.__name__}.{name}", None)
+
+
 @pytest.fixture(scope="module")
-def paths(tmp_path_factory: pytest.TempPathFactory, tiny: Settings) -> Settings:
+def paths(tmp_path_factory: pytest.TempPathFactory, tiny: Settings, made_up_models: None) -> Settings:
     """The tiny sample with MMa4CTR under both protocols, a model ``mean`` of the package and BPR."""
     own = own_runs(tiny, tmp_path_factory.mktemp("other_models"))
     to = ["--paths", str(own.file), "--dataset", "wechat", "--epochs", "10", "--device", "cpu"]
@@ -95,6 +119,12 @@ def test_seeds_stand_together_and_settings_apart(task_runs: TaskRuns) -> None:
     assert mean.mean(10, "auc") == np.mean([one.figures["auc"] for one in mean.evaluations(10)])
     assert mean.mean(10, "unheard of") is None
     assert mean.evaluations(3) == []
+
+
+def test_runs_of_another_version_of_a_model_are_not_shown(paths: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown = {one.model for one in tested.natives(Results(paths), "wechat")}
+    monkeypatch.setattr(registry.load("mean"), "version", 2)
+    assert shown - {one.model for one in tested.natives(Results(paths), "wechat")} == {"mean"}
 
 
 def test_they_stand_between_mma4ctr_and_the_baselines(task_runs: TaskRuns) -> None:
