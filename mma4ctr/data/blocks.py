@@ -23,20 +23,28 @@ class Block:
 
 @dataclasses.dataclass(frozen=True)
 class RawModality:
-    """One modality: the ids (items,) int64, sorted, of the items that have it, and its blocks of columns."""
+    """One modality: the ids (items,) int64, sorted, of the items that have it, and its blocks of columns.
+
+    `warnings` say what makes it doubtful, one sentence each.
+    """
 
     modality: str
     items: np.ndarray
     blocks: list[Block]
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
 class Modality:
-    """One modality: the ids (items,) int64, sorted, of its items, and their matrix (items, columns) float32."""
+    """One modality: the ids (items,) int64, sorted, of its items, and their matrix (items, columns) float32.
+
+    `warnings` say what makes it doubtful, one sentence each: they are printed, kept in the record and in the report.
+    """
 
     modality: str
     items: np.ndarray
     matrix: np.ndarray
+    warnings: tuple[str, ...] = ()
 
 
 def reduced(raw: RawModality) -> Modality:
@@ -46,4 +54,4 @@ def reduced(raw: RawModality) -> Modality:
         for block in raw.blocks
     )
     matrix = np.hstack([np.asarray(block, dtype=np.float32) for block in blocks])
-    return Modality(raw.modality, raw.items, matrix)
+    return Modality(raw.modality, raw.items, matrix, raw.warnings)

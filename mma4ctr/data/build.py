@@ -135,6 +135,7 @@ def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Bu
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
     files: list[Path] = []
     counts: dict[str, object] = {}
+    warnings: list[str] = []
     for found in reader.read_modalities(folder, kept, values, executor):
         if len(found.items) == 0:
             continue
@@ -142,13 +143,14 @@ def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Bu
         files.append(artifacts.save(settings, "modality_items", found.items, **keys))
         files.append(artifacts.save(settings, "modality", found.matrix, **keys))
         counts[found.modality] = {"items": len(found.items), "columns": found.matrix.shape[1]}
+        warnings += found.warnings
     there = [modality for modality in reader.modalities if modality in counts]
     for modality in reader.modalities:
         if modality not in counts:
             counts[modality] = "no feature lines: every step that does not need it goes on without it"
     if not files:
         raise UserError(f"{folder}: no item has any feature; put the feature files there")
-    return Built(files, counts, there)
+    return Built(files, counts, there, warnings)
 
 
 def modalities(settings: Settings, dataset: str, executor: Executor, *, force: bool) -> None:

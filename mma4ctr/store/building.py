@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,11 +17,12 @@ from mma4ctr.store.records import Keys, Record
 
 
 class Built(NamedTuple):
-    """What a step has written: its files, what it counted, and the names of what it built."""
+    """What a step has written: its files, what it counted, the names of what it built, what to beware of."""
 
     files: Sequence[Path]
     counts: dict[str, Any]
     contains: Sequence[str]
+    warnings: Sequence[str] = ()
 
 
 class Build:
@@ -74,7 +76,10 @@ class Build:
     def commit(self, built: Built) -> Record:
         """Leave the record once every file is written."""
         relative = [os.path.relpath(file, self.settings.parent_folder) for file in built.files]
-        record = dataclasses.replace(self.record, contains=list(built.contains), counts=built.counts, outputs=relative)
+        record = dataclasses.replace(
+            self.record, contains=list(built.contains), counts=built.counts, warnings=list(built.warnings),
+            outputs=relative,
+        )  # fmt: skip
         content = dataclasses.asdict(record)
         artifacts.write_json(self.file, {**content, "checksum": records.identity(content)})
         return record
@@ -101,3 +106,5 @@ def rebuild(build: Build, write: Callable[[], Built], *, force: bool, quiet: boo
         print(" ".join(filter(None, (record.script, record.dataset, "_".join(map(str, record.keys.values()))))) + note)
         for key, value in record.counts.items():
             print(f"  {key}: {cli.count_in_words(value)}")
+    for warning in record.warnings:
+        warnings.warn(warning, stacklevel=2)

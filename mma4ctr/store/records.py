@@ -110,7 +110,7 @@ class Record:
     """What one step built.
 
     `contains` names what was built (tasks, modalities, features), `wanted` what was asked for then; `counts` are for
-    people alone.
+    people alone, and so are `warnings`: what makes the result doubtful, one sentence each.
     """
 
     script: str
@@ -123,6 +123,7 @@ class Record:
     wanted: list[str] = dataclasses.field(default_factory=list)
     contains: list[str] = dataclasses.field(default_factory=list)
     counts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    warnings: list[str] = dataclasses.field(default_factory=list)
     outputs: list[str] = dataclasses.field(default_factory=list)  # relative to parent_folder
 
     @property
