@@ -37,7 +37,7 @@ from mma4ctr.runs.run import COMP, Run
 from mma4ctr.runs.tested import WATCHED
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import artifacts, disk, records
 
 SETTINGS = ("clean", "published")
 
@@ -104,13 +104,13 @@ def prepare_clean(run: Run, kind: Kind, task: TaskRows) -> adapter.Baseline:
     key = records.identity([run.built_on, run.task, run.settings.seed, cap])
     folder = run.settings.saved_path / "baselines" / f"{run.task}_{key}"
     if not (folder / "longest.json").exists():
-        artifacts.write_json(folder / "longest.json", interactions.write(folder, task, cap))
+        disk.write_json(folder / "longest.json", interactions.write(folder, task, cap))
     training = task.part("training")
     columns = ["user_id", "item_id", "label", *(["item_id_list"] if kind.sequential else [])]
     options = {
         **common_options(run, kind, folder.parent, folder.name),
         "benchmark_filename": [kind.training, "validation", "test"], "load_col": {"inter": columns},
-        "MAX_ITEM_LIST_LENGTH": artifacts.read_json(folder / "longest.json", "python baseline/comp.py"),
+        "MAX_ITEM_LIST_LENGTH": disk.read_json(folder / "longest.json", "python baseline/comp.py"),
         "alias_of_item_id": ["item_id_list"] if kind.sequential else None,
         "eval_args": {"mode": "labeled", "order": "TO" if kind.sequential else "RO", "group_by": "user",
                       "split": {"RS": [0.8, 0.1, 0.1]}},
@@ -180,7 +180,7 @@ def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict
         test = functools.partial(evaluation.watched_rows, made, folder, seed)
     runs.save_config(folder, run.config)
     history = epochs_of(run, made, test)
-    artifacts.write_json(folder / "history.json", history)
+    disk.write_json(folder / "history.json", history)
     figures = {name.removeprefix("test_"): value for name, value in history[-1].items() if name.startswith("test_")}
     runs.save_metrics(folder, {
         **summary, "parameters": made.parameters, **figures, "epochs_run": len(history),

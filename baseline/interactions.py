@@ -15,7 +15,7 @@ import polars as pl
 from mma4ctr.inputs.histories import LONGEST, clicked
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.protocol import PARTS
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk
 
 BEGIN = "begin"  # the token that stands in an empty history, which RecBole cannot read
 ROWS_AT_ONCE = 200_000
@@ -34,7 +34,7 @@ def as_text(items: np.ndarray, bounds: np.ndarray) -> pl.Series:
 
 def write_file(file: Path, rows: np.ndarray, items: np.ndarray, bounds: np.ndarray) -> None:
     """Write rows (m, 3) with their histories as one interaction file, a block at a time."""
-    with artifacts.replacing(file) as temporary, open(temporary, "wb") as stream:
+    with disk.replacing(file) as temporary, open(temporary, "wb") as stream:
         for start in range(0, max(len(rows), 1), ROWS_AT_ONCE):
             block, place = rows[start : start + ROWS_AT_ONCE], slice(start, start + ROWS_AT_ONCE)
             frame = pl.DataFrame({

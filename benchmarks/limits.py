@@ -23,7 +23,7 @@ from mma4ctr.data import raw_files
 from mma4ctr.data.datasets import tiktok
 from mma4ctr.data.registry import DATASETS
 from mma4ctr.executor import PART_BYTES
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
@@ -45,7 +45,7 @@ def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
 def kept_lines(paths_file: str, dataset: str) -> None:
     """Read the feature files and pull out the lines of kept items, without looking into them."""
     settings = load_path(paths_file)
-    kept = artifacts.load(settings, "items", dataset=dataset)
+    kept = reading.load(settings, "items", dataset=dataset)
     files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
     for file in dict.fromkeys(file for parts in files.values() for file in parts):
         print(file.name, len(raw_files.scan_kept_objects(raw_files.Part(file), kept).collect(engine="streaming")))
@@ -54,7 +54,7 @@ def kept_lines(paths_file: str, dataset: str) -> None:
 def decoded_lines(paths_file: str, dataset: str) -> None:
     """Pull out the kept lines of the files of vectors and have Polars decode their numbers: no check, no matrix."""
     settings = load_path(paths_file)
-    kept = artifacts.load(settings, "items", dataset=dataset)
+    kept = reading.load(settings, "items", dataset=dataset)
     files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
     for modality, (_, key, _) in tiktok.VECTORS.items():
         vector = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)}))

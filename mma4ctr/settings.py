@@ -13,12 +13,13 @@ from typing import Any, NoReturn, Protocol
 
 import orjson
 
-from mma4ctr import cli
+from mma4ctr import cli, folders
 from mma4ctr.catalogue import USER_REDUCTIONS, Task
 from mma4ctr.protocol import PROTOCOLS
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "path.json"
 LONGEST_USER_EMBEDDING = 499  # no wider input has a row in the table of hidden widths
+UNUSED = ("dataset_path", "feed_embedding", "temp_path")  # published keys of folders that no step uses
 RAW_FOLDER = "{}_dataset_path"  # the key of the folder of a data set's raw logs
 
 
@@ -271,7 +272,8 @@ def read(file: str | Path | None, datasets: Mapping[str, Declaration]) -> Settin
     Raises
     ------
     mma4ctr.cli.UserError
-        If the file cannot be read, is not a JSON object, has an unknown key or a value of a wrong type.
+        If the file cannot be read, is not a JSON object, has an unknown key or a value of a wrong type; if a folder is
+        a file or a link that leads nowhere, or two keys lead to one folder.
     """
     file, keys = Path(file) if file is not None else DEFAULT_FILE, keys_of(datasets)
     content = _read_json(file)
@@ -280,8 +282,8 @@ def read(file: str | Path | None, datasets: Mapping[str, Declaration]) -> Settin
     parent = file.resolve().parent / values["parent_folder"]
     for key, value in values.items():
         if isinstance(value, Path):
-            values[key] = (parent / value).resolve()
-    values["parent_folder"] = parent.resolve()
+            values[key] = folders.resolved(file, key, parent if key == "parent_folder" else parent / value)
+    folders.require_own(file, {key: value for key, value in values.items() if key not in UNUSED})
     raw = {name: values.pop(RAW_FOLDER.format(name)) for name in datasets}
     own = {key: values.pop(key) for dataset in datasets.values() for key in dataset.settings}
     return Settings(file=file, datasets=Table(datasets), raw_folders=Table(raw), own=Table(own), **values)

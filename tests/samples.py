@@ -13,7 +13,7 @@ import preprocess_inter
 import preprocess_multimodal
 from load_path import load_path
 from mma4ctr.settings import Settings, content_of
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk
 
 ROOT = Path(__file__).resolve().parents[1]  # the checkout: the scripts, and what stands beside them
 
@@ -44,7 +44,7 @@ def own_runs(paths: Settings, folder: Path) -> Settings:
     """Write a path.json into `folder` that reads the artefacts of `paths` and keeps its own runs there."""
     kept = {"saved_path": folder / "saved", "torch_model_path": folder / "torch_model"}
     own = with_changes(paths, file=folder / "path.json", **kept)
-    artifacts.write_json(own.file, content_of(own))
+    disk.write_json(own.file, content_of(own))
     return own
 
 

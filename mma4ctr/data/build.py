@@ -15,7 +15,7 @@ from mma4ctr.data.registry import DATASETS, TASKS, tasks_of
 from mma4ctr.executor import Executor
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, disk, reading
 from mma4ctr.store.building import Build, Built, rebuild
 from mma4ctr.store.records import INTER, MULTIMODAL
 
@@ -54,7 +54,7 @@ def write_recbole(file: Path, users: np.ndarray, items: np.ndarray, columns: dic
     frame = pl.DataFrame({
         "user_id:token": users, "item_id:token": items, **columns, "timestamp:float": np.arange(len(users)),
     })  # fmt: skip
-    with artifacts.replacing(file) as temporary:
+    with disk.replacing(file) as temporary:
         frame.write_csv(temporary, separator="\t")
     return file
 
@@ -131,7 +131,7 @@ def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force
 def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write the item ids and the matrix of each modality of one data set."""
     reader, folder = DATASETS[dataset], settings.raw_folder(dataset)
-    kept = artifacts.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
+    kept = reading.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
     files: list[Path] = []
     counts: dict[str, object] = {}

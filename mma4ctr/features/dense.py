@@ -13,7 +13,7 @@ from mma4ctr.data.registry import tasks_of
 from mma4ctr.features import fusion
 from mma4ctr.features.build import load_items
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import artifacts, disk, reading, records
 
 ROWS_AT_ONCE = 65_536
 
@@ -25,15 +25,15 @@ def write(settings: Settings, task: str, feature: str, protocol: str) -> Path:
     that the feature covers, in the order of the task. It is written piece by piece.
     """
     dataset = settings.dataset_of(task)
-    user_ids = artifacts.load(settings, "users", dataset=dataset)[:, 0]
-    item_ids = artifacts.load(settings, "items", dataset=dataset)
-    rows = artifacts.load(settings, "rows", task=task, protocol=protocol)
+    user_ids = reading.load(settings, "users", dataset=dataset)[:, 0]
+    item_ids = reading.load(settings, "items", dataset=dataset)
+    rows = reading.load(settings, "rows", task=task, protocol=protocol)
     ids, items = load_items(settings, dataset, feature)
     place = places_in(ids, item_ids)[rows[:, 1]]
     rows, place = rows[place >= 0], place[place >= 0]
     script = fusion.script_of(feature)
     file = artifacts.path(settings, "dense", task=task, feature=feature, protocol=protocol, script=script)
-    with artifacts.replacing(file) as temporary:
+    with disk.replacing(file) as temporary:
         shape = (len(rows), items.shape[1] + 2)
         dense = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float64, shape=shape)
         for start in range(0, len(rows), ROWS_AT_ONCE):

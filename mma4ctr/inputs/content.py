@@ -16,7 +16,7 @@ from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import TASKS
 from mma4ctr.features.build import load_items
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,10 +48,10 @@ def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np
             "set it to 1 or more"
         )
     if length == 0:
-        return artifacts.load(settings, "users", dataset=TASKS[task].dataset)[:, :1].astype(np.float32)
+        return reading.load(settings, "users", dataset=TASKS[task].dataset)[:, :1].astype(np.float32)
     keys = {"task": task, "protocol": protocol, "reduction": settings.user_reduction, "length": length}
     return np.hstack(
-        [artifacts.load(settings, "user_embedding", modality=name, **keys) for name in FEATURES[feature].modalities]
+        [reading.load(settings, "user_embedding", modality=name, **keys) for name in FEATURES[feature].modalities]
     )
 
 
@@ -59,5 +59,5 @@ def load(settings: Settings, task: str, feature: str, protocol: str) -> Content:
     """Load the content of one feature of one task; raise `UserError` if an artefact is missing."""
     dataset = TASKS[task].dataset
     ids, items = load_items(settings, dataset, feature)
-    places = places_in(ids, artifacts.load(settings, "items", dataset=dataset))
+    places = places_in(ids, reading.load(settings, "items", dataset=dataset))
     return Content(load_users(settings, task, feature, protocol), items, places)

@@ -21,7 +21,7 @@ from mma4ctr.report import plots, projections, provenance, roc
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs.finished import Evaluation
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, disk
 
 DIMENSIONS = {2: "two", 3: "three"}
 RECORD = "drawn_from.json"  # figure -> the runs, and after how many epochs, that it shows
@@ -88,7 +88,7 @@ def given_rows(settings: Settings, task: str, variant: Variant, run: Evaluation,
 
 def hidden_rows(settings: Settings, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
     """Return the last hidden layer of the sampled test rows."""
-    return runs.load_array(run.folder / "hidden.npy")[sample]
+    return runs.load_array(run.folder, "hidden")[sample]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +193,7 @@ class Folder:
         self.folder = folder_of(settings, variant)
         self.file = self.folder / RECORD
         try:
-            self.drawn = artifacts.read_object(self.file, "python viewer.py")
+            self.drawn = disk.read_object(self.file, "python viewer.py")
         except cli.UserError:  # missing or damaged: everything is drawn again
             self.drawn = {}
 
@@ -208,7 +208,7 @@ class Folder:
         files = [file for name, figure in zip(drawing.names, drawing.draw(), strict=True)
                  for file in plots.save(figure, self.folder, name)]  # fmt: skip
         self.drawn |= dict.fromkeys(drawing.names, drawing.drawn_from)
-        artifacts.write_json(self.file, self.drawn)
+        disk.write_json(self.file, self.drawn)
         return files
 
 

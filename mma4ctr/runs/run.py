@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mma4ctr.catalogue import FEATURES
@@ -15,7 +16,7 @@ from mma4ctr.models import registry
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import records
+from mma4ctr.store import locks, records
 
 MLP, COMP = "mlp.py", "baseline/comp.py"  # what trains a model of the package, and one of RecBole's
 CONTENT = frozenset({"content", "item_content"})  # what a model may need of user embeddings and item features
@@ -103,6 +104,23 @@ class Run:
         """The run's id."""
         return identity(self.config)
 
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep writers away from what the run builds on, while it is read.
+
+        Raises
+        ------
+        UserError
+            If a step is at work there, or has built something else since the run was described.
+        """
+        references = references_of(self.settings, self.config)
+        with locks.reading(records.locks_below(self.settings, references.values()).items()):
+            for name, reference in references.items():
+                if records.require(self.settings, **reference).id != self.built_on[name]:
+                    raise UserError(f"{self.task}, {self.feature}, {self.protocol}: {reference['script']} has built "
+                                    "something else since this run began; run the same command again")  # fmt: skip
+            yield
+
 
 def native(
     settings: Settings, task: str, feature: str, protocol: str, schedule: Schedule, device: str,
@@ -144,6 +162,16 @@ def built_on(settings: Settings, task: str, feature: str, protocol: str, *, read
         wanted.append(("get_user_embedding.py", records.embedding_keys(settings, task, protocol)))
     found = [records.require(settings, script, dataset, keys) for script, keys in wanted]
     return {record.name: record.id for record in found}
+
+
+def references_of(settings: Settings, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return how the records that a run of this configuration builds on are named: script, dataset and keys of each."""
+    keys = records.embedding_keys(settings, config["task"], config["protocol"])
+    found = {}
+    for name in config["built_on"]:
+        script, _, variant = name.partition(" ")
+        found[name] = {"script": script, "dataset": TASKS[config["task"]].dataset, "keys": keys if variant else {}}
+    return found
 
 
 def words_of(settings: Settings, config: Mapping[str, Any]) -> list[str]:

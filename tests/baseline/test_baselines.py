@@ -108,7 +108,7 @@ def test_each_model_trains_and_is_tested(
     assert not list((tmp_path / "work").iterdir())
     assert not torch.is_anomaly_enabled()  # it would make every later training of the process take twice as long
     found = runs.read_metrics(paths, run)
-    predictions = runs.load_array(runs.folder_of(paths, run) / "predictions_1.npy")
+    predictions = runs.load_array(runs.folder_of(paths, run), "predictions_1")
     test = task.part("test")
     assert found["auc"] == metrics.auc(test[:, 2], predictions)
     assert found["rows_seen"] <= len(test)

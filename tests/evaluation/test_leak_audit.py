@@ -11,13 +11,13 @@ from sklearn.metrics import roc_auc_score
 from mma4ctr.evaluation import leak_audit
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 @pytest.mark.parametrize("protocol", ["published", "clean"])
 def test_the_audit_against_rows_counted_one_by_one(tiny: Settings, protocol: str) -> None:
-    task_rows = artifacts.load(tiny, "rows", task="wechat", protocol=protocol)
-    ids, fused = (artifacts.load(tiny, name, dataset="wechat") for name in ("items", "fused_items"))
+    task_rows = reading.load(tiny, "rows", task="wechat", protocol=protocol)
+    ids, fused = (reading.load(tiny, name, dataset="wechat") for name in ("items", "fused_items"))
     covered = np.isin(ids[task_rows[:, 1]], fused)
     test = PROTOCOLS[protocol].split(task_rows[:, 0], covered, tiny.seed)["test"]
     seen = range(len(task_rows))

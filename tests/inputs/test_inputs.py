@@ -20,7 +20,7 @@ from mma4ctr.features.fusion import script_of
 from mma4ctr.inputs import gather
 from mma4ctr.protocol import PARTS, PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from mma4ctr.training.batches import Batches, batches_of_parts
 from small_problem import CPU, made_of
 
@@ -31,10 +31,10 @@ SINGLE, CROSS, CONCAT = "single", "cross", "concat"
 
 def users_of_dense(paths: Settings, task: str, protocol: str, feature: str, user_ids: np.ndarray) -> np.ndarray:
     """Look up each row's user embedding by the user's id, modality by modality."""
-    ids = artifacts.load(paths, "users", dataset=TASKS[task].dataset)[:, 0].tolist()
+    ids = reading.load(paths, "users", dataset=TASKS[task].dataset)[:, 0].tolist()
     keys = {"task": task, "protocol": protocol, "reduction": paths.user_reduction}
     tables = [
-        artifacts.load(paths, "user_embedding", modality=name, length=paths.user_embedding_length, **keys)
+        reading.load(paths, "user_embedding", modality=name, length=paths.user_embedding_length, **keys)
         for name in FEATURES[feature].modalities
     ]
     vector_of = {id_: [x for table in tables for x in table[row].tolist()] for row, id_ in enumerate(ids)}
@@ -45,13 +45,13 @@ def item_vectors(paths: Settings, dataset: str, feature: str) -> dict[int, list[
     """Return each item's features by its id, put together from the files of steps 2 and 4."""
     fusion, modalities = FEATURES[feature].fusion, FEATURES[feature].modalities
     if fusion == SINGLE:
-        ids = artifacts.load(paths, "modality_items", dataset=dataset, modality=feature)
-        tables = [artifacts.load(paths, "modality", dataset=dataset, modality=feature)]
+        ids = reading.load(paths, "modality_items", dataset=dataset, modality=feature)
+        tables = [reading.load(paths, "modality", dataset=dataset, modality=feature)]
     else:
-        ids = artifacts.load(paths, "fused_items", dataset=dataset)
-        tables = [artifacts.load(paths, "fused_modality", dataset=dataset, modality=name) for name in modalities]
+        ids = reading.load(paths, "fused_items", dataset=dataset)
+        tables = [reading.load(paths, "fused_modality", dataset=dataset, modality=name) for name in modalities]
     if fusion == CROSS:
-        tables = [artifacts.load(paths, "table", dataset=dataset, feature=feature, script=script_of(feature))]
+        tables = [reading.load(paths, "table", dataset=dataset, feature=feature, script=script_of(feature))]
     return {id_: [x for table in tables for x in table[row].tolist()] for row, id_ in enumerate(ids.tolist())}
 
 
@@ -60,12 +60,12 @@ def test_the_dense_file_joins_user_item_and_click_row_by_row(
     tiny: Settings, task: str, protocol: str, feature: str
 ) -> None:
     dataset = TASKS[task].dataset
-    users = artifacts.load(tiny, "users", dataset=dataset)[:, 0].tolist()
-    items = artifacts.load(tiny, "items", dataset=dataset).tolist()
+    users = reading.load(tiny, "users", dataset=dataset)[:, 0].tolist()
+    items = reading.load(tiny, "items", dataset=dataset).tolist()
     vectors = item_vectors(tiny, dataset, feature)
     expected = [
         [float(users[user]), *vectors[items[item]], float(click)]
-        for user, item, click in artifacts.load(tiny, "rows", task=task, protocol=protocol).tolist()
+        for user, item, click in reading.load(tiny, "rows", task=task, protocol=protocol).tolist()
         if items[item] in vectors
     ]
     dense = dense_of(tiny, task, protocol, feature)
@@ -76,7 +76,7 @@ def test_the_dense_file_joins_user_item_and_click_row_by_row(
 def test_a_feature_covers_the_items_that_have_what_it_needs(tiny: Settings) -> None:
     for dataset in ("wechat", "tiktok"):
         having = {
-            name: set(artifacts.load(tiny, "modality_items", dataset=dataset, modality=name).tolist())
+            name: set(reading.load(tiny, "modality_items", dataset=dataset, modality=name).tolist())
             for name in MODALITIES
         }
         every = set.intersection(*having.values())

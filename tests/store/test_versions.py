@@ -21,7 +21,7 @@ from mma4ctr.catalogue import FEATURES, TEXTUAL, VISUAL, Feature
 from mma4ctr.data.registry import DATASETS
 from mma4ctr.features.build import load_items
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import reading, records
 
 STEP_1, STEP_2, STEP_3 = "preprocess_inter.py", "preprocess_multimodal.py", "get_user_embedding.py"
 STEP_4, STEP_5, STEP_6 = "cross_matrix.py", "gen_matrix.py", "mlp.py"
@@ -151,8 +151,8 @@ def test_a_new_feature_is_built_though_all_else_is_current(
     assert times(settings.matrix_path) == before
 
     ids, table = load_items(settings, "wechat", "tv_concat")
-    assert ids.tolist() == artifacts.load(settings, "fused_items", dataset="wechat").tolist()
-    fused = [artifacts.load(settings, "fused_modality", dataset="wechat", modality=name) for name in (TEXTUAL, VISUAL)]
+    assert ids.tolist() == reading.load(settings, "fused_items", dataset="wechat").tolist()
+    fused = [reading.load(settings, "fused_modality", dataset="wechat", modality=name) for name in (TEXTUAL, VISUAL)]
     assert table.tobytes() == np.hstack(fused).tobytes()
     assert runs(built) == trained
     mlp.main([*to, "--feature", "tv_concat", *TRAIN])
