@@ -193,7 +193,7 @@ class Folder:
         self.folder = folder_of(settings, variant)
         self.file = self.folder / RECORD
         try:
-            self.drawn = disk.read_object(self.file, "python viewer.py")
+            self.drawn = disk.read_object(self.file, disk.Known("python viewer.py"))
         except cli.UserError:  # missing or damaged: everything is drawn again
             self.drawn = {}
 

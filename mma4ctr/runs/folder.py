@@ -92,24 +92,24 @@ def _again(folder: Path) -> str:
     return f"the command of the run after removing the folder {shlex.quote(str(folder))}"
 
 
-def _checksum_of(folder: Path, name: str) -> str:
-    """Return the checksum of a file of a finished run."""
+def _known(folder: Path, name: str) -> disk.Known:
+    """Return what the metrics of a finished run know of another of its files."""
     found = metrics_in(folder)["files"].get(name)
     if found is None:
         raise UserError(f"{folder / name}: is not among the files of {folder / METRICS}; rerun {_again(folder)}")
-    return found
+    return disk.Known(_again(folder), found, folder / METRICS)
 
 
 def load_array(folder: Path, name: str) -> np.ndarray:
     """Read an array of a finished run; raise `UserError` if it is missing or is not what the run wrote."""
     file = f"{name}.npy"
-    return disk.read_array(folder / file, _again(folder), _checksum_of(folder, file))
+    return disk.read_array(folder / file, _known(folder, file))
 
 
 def load_json(folder: Path, name: str) -> Any:
     """Read a JSON file of a finished run; raise `UserError` if it is missing or is not what the run wrote."""
     file = f"{name}.json"
-    return disk.read_json(folder / file, _again(folder), _checksum_of(folder, file))
+    return disk.read_json(folder / file, _known(folder, file))
 
 
 def metrics_in(folder: Path) -> dict:
@@ -120,10 +120,10 @@ def metrics_in(folder: Path) -> dict:
     UserError
         If they are missing, are not what the run wrote, or belong to another run.
     """
-    content = disk.read_object(folder / METRICS, _again(folder))
+    content = disk.read_object(folder / METRICS, disk.Known(_again(folder)))
     if content.pop("checksum", None) != records.identity(content) or content.get("run") != folder.name:
         raise UserError(
-            f"{folder / METRICS}: damaged, of another run, or of an earlier version; rerun {_again(folder)}"
+            f"{folder / METRICS}: is damaged, of another run, or of an earlier version; rerun {_again(folder)}"
         )
     return content
 

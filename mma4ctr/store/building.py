@@ -93,7 +93,7 @@ class Build:
         if standing is None or standing.recipe != self.record.recipe:
             return None
         whole = set(self.record.wanted) <= set(standing.wanted) and all(
-            is_whole(self.settings.parent_folder / file, checksum) for file, checksum in standing.outputs.items()
+            disk.is_whole(self.settings.parent_folder / file, checksum) for file, checksum in standing.outputs.items()
         )
         return standing if whole else None
 
@@ -119,14 +119,6 @@ class Build:
         )  # fmt: skip
         records.write(self.settings, record)
         return record
-
-
-def is_whole(file: Path, checksum: str) -> bool:
-    """Tell whether a file is there as it was written."""
-    try:
-        return checksums.of_file(file) == checksum
-    except OSError:
-        return False
 
 
 def rebuild(build: Build, write: Callable[[], Built], *, force: bool, quiet: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import errno
 import fcntl
 import io
@@ -79,6 +80,14 @@ def replacing(file: Path) -> Iterator[Path]:
             raise told from None
 
 
+def is_whole(file: Path, checksum: str) -> bool:
+    """Tell whether a file is there as it was written."""
+    try:
+        return checksums.of_file(file) == checksum
+    except OSError:
+        return False
+
+
 def remove_abandoned(folder: Path) -> None:
     """Remove the temporary files in `folder` and below whose processes were killed: nobody holds their locks."""
     for temporary in folder.rglob(".*.part"):
@@ -102,16 +111,35 @@ def write_json(file: Path, content: object) -> None:
 # ---- reading
 
 
-def read_bytes(file: Path, remedy: str, checksum: str | None = None) -> memoryview:
-    """Read a whole file, and check that it is the one that was written.
+@dataclasses.dataclass(frozen=True)
+class Known:
+    """What is known of a file that was written.
 
-    Parameters
+    Attributes
     ----------
-    file : Path
     remedy : str
         The command that writes it again.
     checksum : str, optional
-        What `checksums.of_file` returned when it was written.
+        What `checksums.of_file` returned then.
+    record : Path, optional
+        What says so.
+    """
+
+    remedy: str
+    checksum: str | None = None
+    record: Path | None = None
+
+    def check(self, file: Path, found: str) -> None:
+        """Raise `UserError` where a file's checksum is another than when it was written."""
+        if self.checksum not in (None, found):
+            raise UserError(
+                f"{file}: is not the file that was written: its checksum is {found}, {self.record} has "
+                f"{self.checksum}; rerun {self.remedy}"
+            )
+
+
+def read_bytes(file: Path, known: Known) -> memoryview:
+    """Read a whole file, and check that it is the one that was written.
 
     Returns
     -------
@@ -125,14 +153,11 @@ def read_bytes(file: Path, remedy: str, checksum: str | None = None) -> memoryvi
     try:
         content = np.fromfile(file, dtype=np.uint8).data
     except FileNotFoundError:
-        raise UserError(f"{file}: missing; run {remedy.removesuffix(' --force')} first") from None
+        raise UserError(f"{file}: missing; run {known.remedy.removesuffix(' --force')} first") from None
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or f"{error!s:.80}"
-        raise UserError(f"{file}: cannot be read ({reason}); rerun {remedy}") from None
-    if checksum is not None and (found := checksums.of_bytes(content)) != checksum:
-        raise UserError(
-            f"{file}: is not the file that was written: its checksum is {found}, recorded is {checksum}; rerun {remedy}"
-        )
+        raise UserError(f"{file}: cannot be read ({reason}); rerun {known.remedy}") from None
+    known.check(file, checksums.of_bytes(content))
     return content
 
 
@@ -158,7 +183,7 @@ def array_in(content: memoryview) -> np.ndarray:
     return np.ndarray(shape, dtype, content, stream.tell(), order="F" if fortran_order else "C")
 
 
-def read_array(file: Path, remedy: str, checksum: str) -> np.ndarray:
+def read_array(file: Path, known: Known) -> np.ndarray:
     """Read a .npy file; see `read_bytes`.
 
     Raises
@@ -166,15 +191,15 @@ def read_array(file: Path, remedy: str, checksum: str) -> np.ndarray:
     UserError
         If it is missing, damaged, or another file than was written.
     """
-    content = read_bytes(file, remedy, checksum)
+    content = read_bytes(file, known)
     try:
         return array_in(content)
     except ValueError as error:
         reason = str(error).partition("\n")[0]
-        raise UserError(f"{file}: not a whole .npy file ({reason:.80}); rerun {remedy}") from None
+        raise UserError(f"{file}: not a whole .npy file ({reason:.80}); rerun {known.remedy}") from None
 
 
-def read_json(file: Path, remedy: str, checksum: str | None = None) -> dict | list:
+def read_json(file: Path, known: Known) -> dict | list:
     """Read a JSON file; see `read_bytes`.
 
     Raises
@@ -182,16 +207,16 @@ def read_json(file: Path, remedy: str, checksum: str | None = None) -> dict | li
     UserError
         If it is missing, damaged, or another file than was written.
     """
-    content = read_bytes(file, remedy, checksum)
+    content = read_bytes(file, known)
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:
-        raise UserError(f"{file}: cannot be read ({error!s:.80}); rerun {remedy}") from None
+        raise UserError(f"{file}: cannot be read ({error!s:.80}); rerun {known.remedy}") from None
 
 
-def read_object(file: Path, remedy: str, checksum: str | None = None) -> dict:
+def read_object(file: Path, known: Known) -> dict:
     """Read a JSON file that holds an object; raise `UserError` if it is missing or damaged."""
-    content = read_json(file, remedy, checksum)
+    content = read_json(file, known)
     if not isinstance(content, dict):
-        raise UserError(f"{file}: found {content!r:.60}, expected a JSON object; rerun {remedy}")
+        raise UserError(f"{file}: found {content!r:.60}, expected a JSON object; rerun {known.remedy}")
     return content

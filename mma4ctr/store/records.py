@@ -174,7 +174,7 @@ def lock_of(settings: Settings, script: str, dataset: str, keys: Keys) -> tuple[
 def read(settings: Settings, script: str, dataset: str, keys: Keys) -> Record:
     """Return a record as it stands; raise `UserError` if it is missing or damaged."""
     file, again = file_of(settings, script, dataset, keys), f"{command(settings, script, dataset, keys)} --force"
-    content = disk.read_object(file, again)
+    content = disk.read_object(file, disk.Known(again))
     checksum = content.pop("checksum", None)
     if checksum != identity(content) or set(content) != {field.name for field in dataclasses.fields(Record)}:
         raise UserError(f"{file}: damaged, or not a record of this version; rerun {again}")
