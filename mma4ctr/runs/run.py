@@ -12,7 +12,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.data.registry import TASKS
 from mma4ctr.features import fusion
 from mma4ctr.models import registry
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, SEEDED
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
@@ -21,7 +21,7 @@ MLP, COMP = "mlp.py", "baseline/comp.py"  # what trains a model of the package, 
 CONTENT = frozenset({"content", "item_content"})  # what a model may need of user embeddings and item features
 # What a configuration says where nothing else was asked for: no part of a run's identity, so that a new field with a
 # default leaves finished runs what they are.
-DEFAULTS = {**dataclasses.asdict(Schedule()), "model": registry.DEFAULT, "options": {}}
+DEFAULTS = {**dataclasses.asdict(Schedule()), "model": registry.DEFAULT, "options": {}, "user_order": SEEDED}
 
 
 def identity(config: Mapping[str, object], *, without: tuple[str, ...] = ()) -> str:
@@ -41,6 +41,15 @@ def code_of(script: str, protocol: str, model: str) -> dict[str, int]:
     """
     own = {model: registry.load(model).version} if script == MLP else {}
     return {script: records.STEPS[script].version, protocol: PROTOCOLS[protocol].version, **own}
+
+
+def split_of(settings: Settings, script: str, protocol: str) -> dict[str, object]:
+    """Return what decides, beside the rows and the code, which rows a run is trained on and tested on.
+
+    RecBole's models never cut between users: in the published setting they have a random split of their own.
+    """
+    orders_users = script == MLP and PROTOCOLS[protocol].orders_users
+    return {"split_seed": settings.seed, **({"user_order": settings.user_order} if orders_users else {})}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +95,11 @@ class Run:
         """The versions of the code that decides the result."""
         return code_of(self.script, self.protocol, self.model)
 
+    @property
+    def split(self) -> dict[str, object]:
+        """What decides the split; see `split_of`."""
+        return split_of(self.settings, self.script, self.protocol)
+
     @functools.cached_property
     def config(self) -> dict[str, object]:
         """The whole configuration, as it is kept beside the result."""
@@ -93,7 +107,7 @@ class Run:
         embedding = {"reduction": settings.user_reduction, "user_embedding_length": settings.user_embedding_length}
         return {
             "task": self.task, "feature": self.feature, "protocol": self.protocol, "model": self.model,
-            **(embedding if self.reads_content else {}), "split_seed": settings.seed,
+            **(embedding if self.reads_content else {}), **self.split,
             **dataclasses.asdict(self.schedule), "device": self.device, "options": dict(self.options), **self.further,
             "built_on": dict(self.built_on), "code": self.code,
         }  # fmt: skip
@@ -159,10 +173,12 @@ def words_of(settings: Settings, config: Mapping[str, Any]) -> list[str]:
     if "reduction" in config:
         own = settings.with_embedding(config["reduction"], config["user_embedding_length"])
     model = {} if config["model"] == registry.DEFAULT else {"model": config["model"]}
+    order = config.get("user_order")
+    ordered = {} if order is None or order == settings.user_order == SEEDED else {"user_order": order}
     names = (field.name for field in dataclasses.fields(Schedule) if field.name != "interruption")
     options = {
         "paths": own.file.resolve(), "dataset": config["task"], "feature": config["feature"],
-        "protocol": config["protocol"], **model, **{name: config[name] for name in names},
+        "protocol": config["protocol"], **ordered, **model, **{name: config[name] for name in names},
     }  # fmt: skip
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", _text(value))]
     words += [] if config["interruption"] else ["--no_interruption"]
