@@ -21,6 +21,7 @@ from mma4ctr.grid.experiments import ADAPTIVE, Point, Variant
 from mma4ctr.grid.results import Results
 from mma4ctr.inputs import rows as task_rows
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
+from mma4ctr.report import drawings
 from mma4ctr.report.sections import audit_section
 from mma4ctr.report.sources import TaskRuns
 from mma4ctr.runs import folder as runs
@@ -144,6 +145,13 @@ def test_the_path_json_of_the_grid_has_the_order(tiny: Settings, tmp_path: Path)
 
 
 # ------------------------------------------------------------------ the report
+
+
+def test_figures_of_two_orders_stand_apart(tiny: Settings) -> None:
+    for protocol, number in (("published", 2), ("clean", 1)):
+        variant = Variant(protocol, "pca")
+        assert len({drawings.folder_of(settings, variant) for settings in (tiny, by_length(tiny))}) == number
+        assert drawings.folder_of(tiny, variant).name == f"{protocol}_pca"
 
 
 def test_the_report_audits_both_orders_beside_what_was_trained_in_each(
