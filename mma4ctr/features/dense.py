@@ -148,7 +148,7 @@ def write_all(settings: Settings, dataset: str, features: Sequence[str], protoco
     """
     taken = LAYOUTS[layout].writable(settings, features)
     left_out = [name for name in features if name not in taken]
-    if not taken:
+    if features and not taken:
         raise UserError(
             f"{settings.file}: user_embedding_length is 0, which only {LENGTH_0_FEATURE} takes, so that --dense has "
             f"nothing to write of {', '.join(features)}; set it to 1 or more, or give --dense ids"

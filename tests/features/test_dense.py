@@ -150,6 +150,7 @@ def test_length_0_is_refused_where_nothing_takes_it(own: Settings, tmp_path: Pat
     before, bare = listing(own.matrix_path), with_length(own, tmp_path, 0)
     line = refusal(capfd, gen_matrix.main, ["--paths", str(bare.file), "--dense"])
     assert "user_embedding_length is 0, which only vat_concat takes" in line
+    dense.write_all(own, "wechat", [], "clean", "embeddings")  # a data set without any feature of a step
     assert listing(own.matrix_path) == before
 
 
