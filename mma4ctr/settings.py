@@ -15,7 +15,7 @@ import orjson
 
 from mma4ctr import cli, folders
 from mma4ctr.catalogue import USER_REDUCTIONS, Task
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "path.json"
 LONGEST_USER_EMBEDDING = 499  # no wider input has a row in the table of hidden widths
@@ -165,6 +165,7 @@ class Settings:
     saved_path: Path = _field(_folder("saved"))
     temp_path: Path = _field(_folder("temp"))
     protocol: str = _field(_one_of(PROTOCOLS))
+    user_order: str = _field(_one_of(USER_ORDERS))
     user_embedding_length: int = _field(
         Key(
             21, f"a whole number from 0 to {LONGEST_USER_EMBEDDING}",

@@ -203,6 +203,19 @@ def load_item_ids(settings: Settings, dataset: str, feature: str) -> np.ndarray:
     return _load(settings, _joins(settings, dataset, feature)["items"])
 
 
+def load_user_embeddings(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
+    """Return the user embeddings of the modalities of a feature, side by side: (users, columns) float32.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged.
+    """
+    keys = records.embedding_keys(settings, task, protocol)
+    tables = (reading.load(settings, "user_embedding", modality=one, **keys) for one in FEATURES[feature].modalities)
+    return np.hstack(list(tables))
+
+
 def load_items(settings: Settings, dataset: str, feature: str) -> tuple[np.ndarray, np.ndarray]:
     """Return the item ids (items,) int64, sorted, and the item features (items, columns) float32 of one feature.
 

@@ -10,11 +10,11 @@ import dataclasses
 
 import numpy as np
 
-from mma4ctr.catalogue import FEATURES, LENGTH_0_FEATURE
+from mma4ctr.catalogue import LENGTH_0_FEATURE
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import TASKS
-from mma4ctr.features.build import load_items
+from mma4ctr.features.build import load_items, load_user_embeddings
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading
 
@@ -49,10 +49,7 @@ def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np
         )
     if length == 0:
         return reading.load(settings, "users", dataset=TASKS[task].dataset)[:, :1].astype(np.float32)
-    keys = {"task": task, "protocol": protocol, "reduction": settings.user_reduction, "length": length}
-    return np.hstack(
-        [reading.load(settings, "user_embedding", modality=name, **keys) for name in FEATURES[feature].modalities]
-    )
+    return load_user_embeddings(settings, task, feature, protocol)
 
 
 def load(settings: Settings, task: str, feature: str, protocol: str) -> Content:

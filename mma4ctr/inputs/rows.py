@@ -39,7 +39,7 @@ def _covered(settings: Settings, task: str, protocol: str, ids: np.ndarray) -> T
     rows = reading.load(settings, "rows", task=task, protocol=protocol)
     items = reading.load(settings, "items", dataset=TASKS[task].dataset)
     covered = places_in(ids, items)[rows[:, 1]] >= 0
-    return TaskRows(rows, PROTOCOLS[protocol].split(rows[:, 0], covered, settings.seed))
+    return TaskRows(rows, PROTOCOLS[protocol].split(rows[:, 0], covered, settings.seed, settings.user_order))
 
 
 def load(settings: Settings, task: str, protocol: str, feature: str) -> TaskRows:

@@ -16,7 +16,7 @@ from mma4ctr.catalogue import FEATURES, USER_REDUCTIONS
 from mma4ctr.data.registry import TASKS
 from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS, SHORT_AND_LONG, VARIANTS, Point, Variant
 from mma4ctr.grid.results import Results
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, SEEDED
 from mma4ctr.report import plots, projections, provenance, roc
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs.finished import Evaluation
@@ -182,8 +182,10 @@ def report_missing(settings: Settings, drawings: Sequence[Drawing]) -> None:
 
 
 def folder_of(settings: Settings, variant: Variant) -> Path:
-    """Return the folder of the figures of one variant."""
-    return settings.saved_path / "figures" / f"{variant.protocol}_{variant.reduction}"
+    """Return the folder of the figures of one variant; an order of users other than the default has one of its own."""
+    ordered = PROTOCOLS[variant.protocol].orders_users and settings.user_order != SEEDED
+    name = (variant.protocol, variant.reduction, *([settings.user_order] if ordered else []))
+    return settings.saved_path / "figures" / "_".join(name)
 
 
 class Folder:

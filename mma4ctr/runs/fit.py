@@ -16,6 +16,7 @@ from mma4ctr.inputs import gather
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Model
 from mma4ctr.models.layers import number_of_parameters
+from mma4ctr.protocol import SEEDED
 from mma4ctr.runs import folder, rates
 from mma4ctr.runs.run import Run
 from mma4ctr.store import disk
@@ -100,7 +101,9 @@ def report(run: Run, *, finished_before: bool) -> None:
     found = folder.read_metrics(run.settings, run.id)
     again = " (finished before; not repeated)" if finished_before else ""
     model = "" if run.model == registry.DEFAULT else f"{run.model}, "
-    print(f"mlp.py {run.task} {model}{run.feature} {run.protocol}{again}")
+    order = found.get("user_order", SEEDED)
+    ordered = "" if order == SEEDED else f", user_order={order}"
+    print(f"mlp.py {run.task} {model}{run.feature} {run.protocol}{ordered}{again}")
     print("  rows: " + ", ".join(f"{number:,} {name}" for name, number in found["rows"].items()))
     print(f"  {found['in_features']} inputs, {found['parameters']:,} parameters, {found['epochs_run']} epochs in "
           f"{found['train_seconds']:.1f} s, {found['interruptions']} interruptions")  # fmt: skip

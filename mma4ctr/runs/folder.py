@@ -23,7 +23,8 @@ from mma4ctr.settings import Settings
 from mma4ctr.store import checksums, disk, locks, records
 
 COLUMNS = (
-    *("run", "task", "feature", "protocol", "reduction", "loss", "epochs", "batch_size", "learning_rate", "seed"),
+    *("run", "task", "feature", "protocol", "user_order", "reduction"),
+    *("loss", "epochs", "batch_size", "learning_rate", "seed"),
     *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES)),
     *("interruptions", "train_seconds", "test_seconds"),
 )

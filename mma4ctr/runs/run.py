@@ -13,16 +13,16 @@ from mma4ctr.cli import UserError
 from mma4ctr.data.registry import TASKS
 from mma4ctr.features import fusion
 from mma4ctr.models import registry
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, SEEDED
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import locks, records
+from mma4ctr.store import records
 
 MLP, COMP = "mlp.py", "baseline/comp.py"  # what trains a model of the package, and one of RecBole's
 CONTENT = frozenset({"content", "item_content"})  # what a model may need of user embeddings and item features
 # What a configuration says where nothing else was asked for: no part of a run's identity, so that a new field with a
 # default leaves finished runs what they are.
-DEFAULTS = {**dataclasses.asdict(Schedule()), "model": registry.DEFAULT, "options": {}}
+DEFAULTS = {**dataclasses.asdict(Schedule()), "model": registry.DEFAULT, "options": {}, "user_order": SEEDED}
 
 
 def identity(config: Mapping[str, object], *, without: tuple[str, ...] = ()) -> str:
@@ -42,6 +42,15 @@ def code_of(script: str, protocol: str, model: str) -> dict[str, int]:
     """
     own = {model: registry.load(model).version} if script == MLP else {}
     return {script: records.STEPS[script].version, protocol: PROTOCOLS[protocol].version, **own}
+
+
+def split_of(settings: Settings, script: str, protocol: str) -> dict[str, object]:
+    """Return what decides, beside the rows and the code, which rows a run is trained on and tested on.
+
+    RecBole's models never cut between users: in the published setting they have a random split of their own.
+    """
+    orders_users = script == MLP and PROTOCOLS[protocol].orders_users
+    return {"split_seed": settings.seed, **({"user_order": settings.user_order} if orders_users else {})}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +96,11 @@ class Run:
         """The versions of the code that decides the result."""
         return code_of(self.script, self.protocol, self.model)
 
+    @property
+    def split(self) -> dict[str, object]:
+        """What decides the split; see `split_of`."""
+        return split_of(self.settings, self.script, self.protocol)
+
     @functools.cached_property
     def config(self) -> dict[str, object]:
         """The whole configuration, as it is kept beside the result."""
@@ -94,7 +108,7 @@ class Run:
         embedding = {"reduction": settings.user_reduction, "user_embedding_length": settings.user_embedding_length}
         return {
             "task": self.task, "feature": self.feature, "protocol": self.protocol, "model": self.model,
-            **(embedding if self.reads_content else {}), "split_seed": settings.seed,
+            **(embedding if self.reads_content else {}), **self.split,
             **dataclasses.asdict(self.schedule), "device": self.device, "options": dict(self.options), **self.further,
             "built_on": dict(self.built_on), "code": self.code,
         }  # fmt: skip
@@ -114,7 +128,7 @@ class Run:
             If a step is at work there, or has built something else since the run was described.
         """
         references = references_of(self.settings, self.config)
-        with locks.reading(records.locks_below(self.settings, references.values()).items()):
+        with records.reading(self.settings, references.values()):
             for name, reference in references.items():
                 if records.require(self.settings, **reference).id != self.built_on[name]:
                     raise UserError(f"{self.task}, {self.feature}, {self.protocol}: {reference['script']} has built "
@@ -187,10 +201,12 @@ def words_of(settings: Settings, config: Mapping[str, Any]) -> list[str]:
     if "reduction" in config:
         own = settings.with_embedding(config["reduction"], config["user_embedding_length"])
     model = {} if config["model"] == registry.DEFAULT else {"model": config["model"]}
+    order = config.get("user_order")
+    ordered = {} if order is None or order == settings.user_order == SEEDED else {"user_order": order}
     names = (field.name for field in dataclasses.fields(Schedule) if field.name != "interruption")
     options = {
         "paths": own.file.resolve(), "dataset": config["task"], "feature": config["feature"],
-        "protocol": config["protocol"], **model, **{name: config[name] for name in names},
+        "protocol": config["protocol"], **ordered, **model, **{name: config[name] for name in names},
     }  # fmt: skip
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", _text(value))]
     words += [] if config["interruption"] else ["--no_interruption"]

@@ -69,7 +69,13 @@ ARTIFACTS = {
     # Steps 4 and 5: the writer of a feature follows from its fusion (see `features.fusion`).
     "table": Artifact("matrix_path", "{dataset}_{feature}.npy", "{script}", (None, None), "float32"),
     "joins": Artifact("matrix_path", "{dataset}_{feature}.json", "{script}"),
-    "dense": Artifact("matrix_path", "{task}_{feature}_{protocol}_dense.npy", "{script}", (None, None), "float64"),
+    # Written out row by row where --dense asks for it; no step reads them.
+    "dense_embeddings": Artifact(
+        "matrix_path", "{task}_{feature}_{protocol}_{reduction}_{length}_dense.npy", "{script}", (None, None), "float64"
+    ),
+    "dense_ids": Artifact(
+        "matrix_path", "{task}_{feature}_{protocol}_dense_ids.npy", "{script}", (None, None), "float64"
+    ),
 }
 
 

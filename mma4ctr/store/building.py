@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -49,7 +48,7 @@ class Build:
     ) -> None:  # fmt: skip
         keys = dict(keys or {})
         built_on = records.ancestors(settings, script, dataset) if built_on is None else built_on
-        self.settings, self.raw = settings, list(raw)
+        self.settings, self.folder, self.raw = settings, records.folder_of(settings, script), list(raw)
         self.record = Record(
             script, dataset, keys, records.settings_of(settings, script, dataset),
             records.versions_of(settings, script, dataset, keys), self._stamps(),
@@ -69,15 +68,14 @@ class Build:
         UserError
             If another process is at work there, or has changed what this is built on since it was looked at.
         """
-        below = records.locks_below(self.settings, self.record.built_on)
         file, what = records.lock_of(self.settings, self.record.script, self.record.dataset, self.record.keys)
-        with locks.lock(file, what, alone=True), locks.reading(below.items()):
+        with locks.lock(file, what, alone=True), records.reading(self.settings, self.record.built_on):
             for then in self.record.built_on:
                 now = records.require(self.settings, then["script"], then["dataset"], then["keys"])
                 if now.id != then["id"]:
                     raise UserError(f"{self.file}: {now.script} has built anew what this builds on; run the same "
                                     "command again")  # fmt: skip
-            disk.remove_abandoned(getattr(self.settings, records.STEPS[self.record.script].folder))
+            disk.remove_abandoned(self.folder)
             yield
 
     def standing(self) -> Record | None:
@@ -93,7 +91,7 @@ class Build:
         if standing is None or standing.recipe != self.record.recipe:
             return None
         whole = set(self.record.wanted) <= set(standing.wanted) and all(
-            disk.is_whole(self.settings.parent_folder / file, checksum) for file, checksum in standing.outputs.items()
+            disk.is_whole(self.folder / file, checksum) for file, checksum in standing.outputs.items()
         )
         return standing if whole else None
 
@@ -112,7 +110,7 @@ class Build:
         for name, now in self._stamps().items():
             if now != self.record.raw[name]:
                 raise UserError(f"{name}: has changed while {self.record.script} read it; run the same command again")
-        outputs = {os.path.relpath(file, self.settings.parent_folder): checksums.of_file(file) for file in built.files}
+        outputs = {str(file.relative_to(self.folder)): checksums.of_file(file) for file in built.files}
         record = dataclasses.replace(
             self.record, contains=list(built.contains), counts=built.counts, warnings=list(built.warnings),
             outputs=outputs,

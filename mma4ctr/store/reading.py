@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -27,7 +26,7 @@ def _expected(settings: Settings, name: str, keys: Mapping[str, object]) -> tupl
     dataset = artifacts.dataset_of(settings, keys)
     record = records.read(settings, script, dataset, _record_keys(script, keys))
     told = records.file_of(settings, script, dataset, record.keys)
-    checksum = record.outputs.get(os.path.relpath(file, settings.parent_folder))
+    checksum = record.outputs.get(str(file.relative_to(records.folder_of(settings, script))))
     if checksum is None and not file.exists():
         raise UserError(f"{file}: missing; run {again.removesuffix(' --force')} first")
     if checksum is None:

@@ -8,10 +8,11 @@ records and with the files as they are now, and refuses in one line that says wh
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ import orjson
 from mma4ctr.cli import UserError
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Declaration, Settings
-from mma4ctr.store import artifacts, disk
+from mma4ctr.store import artifacts, disk, locks
 from mma4ctr.store.checksums import stamp
 
 Keys = Mapping[str, object]  # the values of `Step.keys`, by name
@@ -79,7 +80,7 @@ STEPS = {
     "cross_matrix.py": Step("matrix_path", after=(MULTIMODAL,), grows=True),
     "gen_matrix.py": Step("matrix_path", after=(MULTIMODAL,), grows=True),
     # Runs have identities of their own (see `mma4ctr.runs.run`), which these versions are part of.
-    "mlp.py": Step("saved_path"),
+    "mlp.py": Step("saved_path", version=2),
     "baseline/comp.py": Step("saved_path"),
 }  # fmt: skip
 
@@ -127,7 +128,7 @@ class Record:
     contains: list[str] = dataclasses.field(default_factory=list)
     counts: dict[str, Any] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
-    outputs: dict[str, str] = dataclasses.field(default_factory=dict)  # relative to parent_folder -> checksum
+    outputs: dict[str, str] = dataclasses.field(default_factory=dict)  # below the step's folder -> checksum
 
     @property
     def recipe(self) -> str:
@@ -159,10 +160,15 @@ def command(settings: Settings, script: str, dataset: str, keys: Keys) -> str:
     return artifacts.command(settings, script, dataset, str(keys.get("protocol", "")))
 
 
+def folder_of(settings: Settings, script: str) -> Path:
+    """Return the folder that a step writes to."""
+    return getattr(settings, STEPS[script].folder)
+
+
 def file_of(settings: Settings, script: str, dataset: str, keys: Keys) -> Path:
     """Return where a record lies."""
     name = "_".join(map(str, (script.removesuffix(".py"), dataset, *keys.values())))
-    return getattr(settings, STEPS[script].folder) / "records" / f"{name}.json"
+    return folder_of(settings, script) / "records" / f"{name}.json"
 
 
 def lock_of(settings: Settings, script: str, dataset: str, keys: Keys) -> tuple[Path, str]:
@@ -248,6 +254,19 @@ def locks_below(settings: Settings, references: Iterable[Mapping[str, Any]]) -> 
         file, what = lock_of(settings, *named)
         found |= {file: what, **locks_below(settings, read(settings, *named).built_on)}
     return found
+
+
+@contextlib.contextmanager
+def reading(settings: Settings, references: Iterable[Mapping[str, Any]]) -> Iterator[None]:
+    """Keep writers away from what records stand for that are named by references, and from all below them.
+
+    Raises
+    ------
+    UserError
+        If a step is at work there.
+    """
+    with locks.reading(locks_below(settings, references).items()):
+        yield
 
 
 def ancestors(settings: Settings, script: str, dataset: str) -> dict[str, Record]:

@@ -1,7 +1,8 @@
 """Train one model: epochs, halving of the learning rate, validation interruption, early stop, going on after a kill.
 
 Every random choice follows from the seed: the first weights from (seed, attempt), the order of an epoch's batches from
-(seed, epoch, attempt). So a longer run has the shorter one as its prefix, and a resumed run equals an undisturbed one.
+(seed, epoch, attempt), that of the validation rows from the seed alone. So a longer run has the shorter one as its
+prefix, and a resumed run equals an undisturbed one.
 """
 
 from __future__ import annotations

@@ -123,16 +123,27 @@ def test_length_0_takes_the_bare_user_id(wide: Settings, dataset: str) -> None:
             gather.load(paths, TASK_OF[dataset], feature, "clean", {"content"})
 
 
+@pytest.mark.parametrize("dataset", FULL)
+def test_a_dense_file_has_a_column_more_than_the_input(wide: Settings, dataset: str) -> None:
+    _, in_features, without = FULL[dataset]
+    for feature, width in in_features.items():
+        file = dense_files.write(wide, TASK_OF[dataset], feature, "clean", "embeddings")
+        assert np.load(file, mmap_mode="r").shape[1] == width + 1
+    bare = with_changes(wide, user_embedding_length=0)
+    file = dense_files.write(bare, TASK_OF[dataset], "vat_concat", "clean", "embeddings")
+    assert np.load(file, mmap_mode="r").shape[1] == without + 1
+
+
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("feature", ["visual", "vat_concat", "va_cross"])
 def test_reduced_features_are_gathered_from_the_same_table_as_the_dense_file(
     wide: Settings, feature: str, protocol: str
 ) -> None:
-    dense = np.load(dense_files.write(wide, "wechat", feature, protocol))
+    dense = np.load(dense_files.write(wide, "wechat", feature, protocol, "embeddings"))
     factors = gather.load(wide, "wechat", feature, protocol, {"content"})
     for name in PARTS:
         batch, _ = everything(Batches(factors, name, CPU), 100)
-        assert batch[:, -128:].astype(np.float64).tobytes() == dense_part(factors, dense, name)[:, 1:-1].tobytes()
+        assert batch.astype(np.float64).tobytes() == dense_part(factors, dense, name)[:, :-1].tobytes()
 
 
 def test_a_part_with_a_single_class_is_refused(wide: Settings, tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import os
 import re
 import shutil
 from fractions import Fraction
@@ -23,7 +22,8 @@ from mma4ctr.data.registry import DATASETS
 from mma4ctr.report import datasets, plots, statistics
 from mma4ctr.sampling import published as sampled
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, checksums, records
+from mma4ctr.store import records
+from samples import exchange
 
 NAMES = [f"{dataset}_{name}" for dataset in DATASETS for name in datasets.DATASET_FIGURES]
 
@@ -135,10 +135,7 @@ def test_one_task_draws_its_data_set_once(own: Path, capfd: pytest.CaptureFixtur
 
 def test_an_action_without_positives_is_said_and_drawn(own: Path, capfd: pytest.CaptureFixture) -> None:
     settings = load_path(own)
-    actions = artifacts.save_json(settings, "actions", {"rows": 50, "finish": 50, "like": 0}, dataset="tiktok")
-    record = records.read(settings, records.INTER, "tiktok", {})
-    outputs = {**record.outputs, os.path.relpath(actions, own.parent): checksums.of_file(actions)}
-    records.write(settings, dataclasses.replace(record, outputs=outputs))
+    exchange(settings, "actions", {"rows": 50, "finish": 50, "like": 0}, records.INTER, dataset="tiktok")
     statis_and_draw.main(["--paths", str(own), "--dataset", "tiktok_like"])
     printed = capfd.readouterr().out
     assert re.search(r"^ +like +no positives +61\.2809$", printed, re.MULTILINE)
