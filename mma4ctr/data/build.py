@@ -27,15 +27,15 @@ def histogram(counts: pl.Series) -> np.ndarray:
     return counts.alias("rows").value_counts().sort("rows").cast(pl.Int64).to_numpy(order="c")
 
 
-def active_users(settings: Settings, dataset: str, counts: pl.DataFrame) -> np.ndarray:
-    """Return the users (n,) int64 with enough raw rows."""
+def active_users(settings: Settings, dataset: str, counts: pl.DataFrame, what: str = "rows") -> np.ndarray:
+    """Return the users (n,) int64 with enough of what was counted (user, len)."""
     least = settings.min_interactions[dataset]
     active = counts.filter(pl.col("len") >= least)["user"]
     if active.is_empty():
         most = int(counts["len"].to_numpy().max(initial=0))
         raise UserError(
-            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
-            "that no user is left; lower it"
+            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has {most} {what}, "
+            "so that no user is left; lower it"
         )
     return active.to_numpy()
 
@@ -81,6 +81,10 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
     if totals["rows"][0] == 0:
         raise UserError(f"{raw[0]}: has no rows after its header; download it again")
     frame = interactions.keep(executor, parts, active_users(settings, dataset, user_counts), reader, own)
+    if reader.minimum_counts:  # fewer than raw rows, so that all users that have enough are among the kept ones
+        distinct = interactions.count_distinct(frame, reader.minimum_counts)
+        what = f"distinct rows of {', '.join(('user', *reader.minimum_counts))}"
+        frame = interactions.of_users(frame, active_users(settings, dataset, distinct, what))
     device = main_devices(frame)
     users, items = device["user"].to_numpy(), frame["item"].unique().sort().to_numpy()
     by_id = frame.with_columns(
@@ -101,13 +105,16 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
     counts: dict[str, object] = {
         "raw": {"rows": totals["rows"][0], "users": len(user_counts), "items": len(item_counts)},
         "kept": {"rows": len(frame), "users": len(users), "items": len(items)},
+        "rows of a user sorted by": reader.order(raw[0]),
     }
+    untimed = int((frame["time"] < 0).sum())
+    warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
     tasks = tasks_of([dataset])
     for task in tasks:
         written = write_task(settings, task, by_id, users, items)
         files += written.files
         counts |= written.counts
-    return Built(files, counts, tasks)
+    return Built(files, counts, tasks, warnings)
 
 
 def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force: bool) -> None:

@@ -7,6 +7,7 @@ from the two tables (see `training.batches`).
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 
@@ -36,10 +37,25 @@ class Content:
     places: np.ndarray
 
 
+def scaled_ids(ids: np.ndarray) -> np.ndarray:
+    """Return ids (n,) int64 min-max scaled as one column (n, 1) float32, and warn where two of them become equal.
+
+    float32 holds no id above 2^24 exactly. The differences are taken between integers, then scaled in float64.
+    """
+    above = ids.astype(np.uint64) - ids.min().astype(np.uint64)  # modulo 2^64, so that no difference overflows
+    scaled = (above.astype(np.float64) / max(float(above.max()), 1.0)).astype(np.float32)
+    known, left = len(np.unique(ids)), len(np.unique(scaled))
+    if left < known:
+        warnings.warn(f"{known - left:,} of {known:,} user ids lie so close to others that float32 makes them equal: "
+                      "user_embedding_length 0 does not tell these users apart", stacklevel=2)  # fmt: skip
+    return scaled[:, None]
+
+
 def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
     """Return the user columns (users, columns) float32: an embedding for each modality of the feature.
 
-    With user_embedding_length 0 it is the bare user id, which only vat_concat takes (published tables 5.1.5, 5.2.5).
+    With user_embedding_length 0 it is the bare user id, which only vat_concat takes (published tables 5.1.5, 5.2.5),
+    min-max scaled over users.
     """
     length = settings.user_embedding_length
     if length == 0 and feature != LENGTH_0_FEATURE:
@@ -48,7 +64,7 @@ def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np
             "set it to 1 or more"
         )
     if length == 0:
-        return reading.load(settings, "users", dataset=TASKS[task].dataset)[:, :1].astype(np.float32)
+        return scaled_ids(reading.load(settings, "users", dataset=TASKS[task].dataset)[:, 0])
     return load_user_embeddings(settings, task, feature, protocol)
 
 

@@ -29,6 +29,7 @@ COLUMNS = (
     *("time", "duration"),
 )
 WANTED = ("uid", "item_id", "finish", "like", "device", "time")
+PUBLICATION_TIME = "final_track2"  # files that are called so give the time of publication, not of viewing
 VECTOR_LENGTH = 128
 # Modality -> how its files are called, and the key that holds the vector.
 VECTORS = {"visual": ("video", "video_feature_dim_128", 0.9), "acoustic": ("audio", "audio_feature_128_dim", 10)}
@@ -155,9 +156,15 @@ class TikTok(DataSet):
             )
         (file,) = found
         raw_files.require_file(file, self.key)
-        if file.name.startswith("final_track2"):
+        if file.name.startswith(PUBLICATION_TIME):
             warnings.warn(f"{file.name}: its time is publication time; rows are taken in file order", stacklevel=1)
         return [file]
+
+    def order(self, file: Path) -> str:
+        """Say by what the rows of a user are sorted: the time of viewing, which only track 1 has."""
+        if file.name.startswith(PUBLICATION_TIME):
+            return f"place in the file, since the time of {file.name} is that of publication"
+        return super().order(file)
 
     def interactions(self, part: Part, own: Mapping[str, Any]) -> pl.LazyFrame:
         """Scan a part of the interactions: the columns of the contract, finish and like.
@@ -165,7 +172,7 @@ class TikTok(DataSet):
         Track 2 gives the time of publication, not of viewing, so its time is 0 throughout: rows keep their file order.
         """
         frame = raw_files.scan_integers(part, COLUMNS, WANTED, LABELS, separator="\t", header=False)
-        time = pl.lit(0, pl.Int64) if part.name.startswith("final_track2") else pl.col("time")
+        time = pl.lit(0, pl.Int64) if part.name.startswith(PUBLICATION_TIME) else pl.col("time")
         return frame.select(user="uid", item="item_id", device="device", time=time, finish="finish", like="like")
 
     def explain(self, file: Path) -> None:
