@@ -80,7 +80,7 @@ LINES = {
     "feeds: tags": ("2", FEEDS, 16, info("machine_tag_list", "1 0.5;2"), "pairs of an integer and a number"),
     "feeds: empty line": ("2", FEEDS, 17, plain(lambda line: ""), "found 1 fields, expected 15"),
     "feeds: no such byte": ("2", FEEDS, 18, info("asr", "\udcfe"), "bytes that are no UTF-8 text"),
-    "feeds: a control character": ("2", FEEDS, 19, info("ocr", "1\x1f2"), "bytes that are no UTF-8 text"),
+    "feeds: a control character": ("2", FEEDS, 19, info("ocr", "1\x1f2"), "field ocr is '1.x1f2'"),
     "json cut": ("2", VIDEO, 4, plain(lambda line: line[:-20]), "broken JSON"),
     "json list": ("2", VIDEO, 5, plain(lambda line: "[1]"), r"found \[1\], expected one JSON object"),
     "json without item": ("2", VIDEO, 5, plain(lambda line: '{"a": 1}'), "item_id is None, expected an integer"),
