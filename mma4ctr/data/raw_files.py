@@ -22,7 +22,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.data import raw_folder
 from mma4ctr.executor import Executor
 
-INTEGER = re.compile(r"[ \t]*([+-]?)0*([0-9]+)")
+INTEGER = re.compile(r"[ \t]*([+-]?)0*([0-9]+)\r?")  # what Polars takes for one
 LEAST, MOST = -(2**63), 2**63 - 1  # any of these is an id
 LONGEST_LINE = 2**20  # bytes: four times the longest published line, and few enough to hold some copies of it
 LINE_END_TAIL = 2**14  # bytes of a window of lines that are read first to find where its last line ends
