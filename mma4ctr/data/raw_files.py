@@ -43,7 +43,7 @@ class Part:
 
     @property
     def source(self) -> Path | bytes:
-        """What Polars scans: a whole file by its path, in bounded memory; a range of it as its bytes."""
+        """What Polars scans: a whole file by its path, of lines that are not too long; a range of it as its bytes."""
         if self.end is None:
             check_line_lengths(self.file)
             return self.file
