@@ -19,7 +19,7 @@ import polars as pl
 sys.path.insert(0, str(measure.ROOT))
 
 from load_path import load_path
-from mma4ctr.data import raw_files
+from mma4ctr.data import json_lines, raw_files
 from mma4ctr.data.datasets import tiktok
 from mma4ctr.data.registry import DATASETS
 from mma4ctr.executor import PART_BYTES
@@ -48,7 +48,7 @@ def kept_lines(paths_file: str, dataset: str) -> None:
     kept = reading.load(settings, "items", dataset=dataset)
     files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
     for file in dict.fromkeys(file for parts in files.values() for file in parts):
-        print(file.name, len(raw_files.scan_kept_objects(raw_files.Part(file), kept).collect(engine="streaming")))
+        print(file.name, len(json_lines.scan_kept(raw_files.Part(file), kept).collect(engine="streaming")))
 
 
 def decoded_lines(paths_file: str, dataset: str) -> None:
@@ -59,7 +59,7 @@ def decoded_lines(paths_file: str, dataset: str) -> None:
     for modality, (_, key, _) in tiktok.VECTORS.items():
         vector = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)}))
         for part in (part for file in files[modality] for part in raw_files.parts_of(file, PART_BYTES)):
-            lines = raw_files.scan_kept_objects(part, kept).select("item", vector=vector)
+            lines = json_lines.scan_kept(part, kept).select("item", vector=vector)
             print(part.name, len(lines.collect(engine="streaming")))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from mma4ctr.cli import UserError
-from mma4ctr.data import interactions, raw_files
+from mma4ctr.data import interactions, raw_files, raw_folder
+from mma4ctr.data.blocks import Modality
 from mma4ctr.data.registry import DATASETS, TASKS, tasks_of
 from mma4ctr.executor import Executor
 from mma4ctr.protocol import PROTOCOLS
@@ -18,6 +19,8 @@ from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts, disk, reading
 from mma4ctr.store.building import Build, Built, rebuild
 from mma4ctr.store.records import INTER, MULTIMODAL
+
+MOST_WITHOUT = 0.5  # of the kept items: where more have no line of a modality, files are likely to be missing
 
 # ---- step 1
 
@@ -135,22 +138,35 @@ def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force
 # ---- step 2
 
 
+def coverage(found: Modality, kept: np.ndarray, files: str) -> tuple[str, list[str]]:
+    """Return how many of the `kept` (n,) items have no line of a modality, and a warning if most of them have none."""
+    without = int((~np.isin(kept, found.items)).sum())
+    said = f"{without:,} of {len(kept):,} kept items ({without / max(len(kept), 1):.1%})"
+    doubtful = without > MOST_WITHOUT * len(kept)
+    return said, [f"{found.modality}: {said} have no line in {files}; look whether files are missing"] * doubtful
+
+
 def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write the item ids and the matrix of each modality of one data set."""
     reader, folder = DATASETS[dataset], settings.raw_folder(dataset)
     kept = reading.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
+    read = {modality: raw_folder.listed(files) for modality, files in reader.feature_files(folder).items()}
     files: list[Path] = []
     counts: dict[str, object] = {}
     warnings: list[str] = []
     for found in reader.read_modalities(folder, kept, values, executor):
-        if len(found.items) == 0:
-            continue
-        keys = {"dataset": dataset, "modality": found.modality}
-        files.append(artifacts.save(settings, "modality_items", found.items, **keys))
-        files.append(artifacts.save(settings, "modality", found.matrix, **keys))
-        counts[found.modality] = {"items": len(found.items), "columns": found.matrix.shape[1]}
         warnings += found.warnings
+        if len(found.items):
+            keys = {"dataset": dataset, "modality": found.modality}
+            files.append(artifacts.save(settings, "modality_items", found.items, **keys))
+            files.append(artifacts.save(settings, "modality", found.matrix, **keys))
+            counts[found.modality] = {"items": len(found.items), "columns": found.matrix.shape[1]}
+        counts[f"{found.modality} read from"] = read[found.modality]
+        if reader.needs_kept_items:
+            said, doubts = coverage(found, kept, read[found.modality])
+            counts[f"{found.modality} without a line"] = said
+            warnings += doubts
     there = [modality for modality in reader.modalities if modality in counts]
     for modality in reader.modalities:
         if modality not in counts:
