@@ -10,14 +10,13 @@ import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
-from mma4ctr.data.raw_files import Part
+from mma4ctr.data.raw_files import LEAST, MOST, Part
 
 TEXT_COLUMNS = ("description", "ocr", "asr", "description_char", "ocr_char", "asr_char")
 INFO_COLUMNS = (
     "feedid", *TEXT_COLUMNS, "bgm_song_id", "bgm_singer_id", "machine_keyword_list", "manual_tag_list",
     "machine_tag_list",
 )  # fmt: skip
-LEAST, MOST = -(2**63), 2**63 - 1
 ID = "-?[0-9]+"  # any integer of 64 bits; \d would take the digits of every script
 WORD = "[0-9]+"  # what is used as a number
 NUMBER = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
@@ -83,10 +82,11 @@ def _check_forms(file: Path, frame: pl.DataFrame) -> None:
             raise UserError(f"{file}:{place + 2}: field {name} is {found}, expected {form.expected}; mend the line")
         numbered = frame.select(pl.col(name)).with_row_index("place").filter(pl.col(name).str.contains(MANY_DIGITS))
         for place, text in numbered.iter_rows():
-            beyond = [one for one in re.findall(f"-?{MANY_DIGITS}", text) if not LEAST <= int(one[:99]) <= MOST]
+            numbers = re.findall(f"-?{MANY_DIGITS}", text)
+            beyond = [number for number in numbers if raw_files.problem_of_integer(number)]
             if beyond:
-                raise UserError(f"{file}:{place + 2}: field {name} holds {beyond[0]:.60}, expected integers from {LEAST} "
-                                f"to {MOST}; mend the line")  # fmt: skip
+                raise UserError(f"{file}:{place + 2}: field {name} holds {beyond[0]:.60}, expected integers from "
+                                f"{LEAST} to {MOST}; mend the line")  # fmt: skip
 
 
 def read_feed_info(file: Path) -> pl.DataFrame:
@@ -97,9 +97,9 @@ def read_feed_info(file: Path) -> pl.DataFrame:
     columns = raw_files.header_of(file, INFO_COLUMNS)
     fields = raw_files.scan_fields(Part(file), columns, (), ",", header=True).select(INFO_COLUMNS)
     # A last field may be empty, so that only the commas tell a row with too few fields.
-    counted = pl.col("line").str.count_matches(",", literal=True).fill_null(0)
-    commas = raw_files.scan_lines(Part(file)).select(commas=counted).with_row_index("line", 1)
-    wrong = commas.filter(pl.col("commas") != len(columns) - 1).head(1)
+    commas = pl.col("line").str.count_matches(",", literal=True)
+    lines = raw_files.scan_lines(Part(file)).select(line=pl.col("number") + 1, commas=commas)
+    wrong = lines.filter(pl.col("commas") != len(columns) - 1).head(1)
     frame, odd = raw_files.collect([fields, wrong], lambda: raw_files.explain_text(file), file)
     if len(odd):
         line, found = odd.row(0)

@@ -75,7 +75,7 @@ LINES = {
     "feeds: id": ("2", FEEDS, 11, info("feedid", "1.0"), "field feedid is '1.0', expected an integer"),
     "feeds: no id": ("2", FEEDS, 12, info("feedid", ""), "field feedid is None, expected an integer"),
     "feeds: song": ("2", FEEDS, 13, info("bgm_song_id", "1.5"), "field bgm_song_id is '1.5', expected an integer"),
-    "feeds: huge word": ("2", FEEDS, 14, info("asr_char", "9" * 30), "field asr_char is '9{30}'"),
+    "feeds: huge word": ("2", FEEDS, 14, info("asr_char", "9" * 30), "field asr_char holds 9{30}, expected int"),
     "feeds: keywords": ("2", FEEDS, 15, info("machine_keyword_list", "1;;2"), "integers between semicolons"),
     "feeds: tags": ("2", FEEDS, 16, info("machine_tag_list", "1 0.5;2"), "pairs of an integer and a number"),
     "feeds: empty line": ("2", FEEDS, 17, plain(lambda line: ""), "found 1 fields, expected 15"),

@@ -13,7 +13,7 @@ import preprocess_inter
 import preprocess_multimodal
 from bad_input import TRACK, VIDEO, refusal, replace
 from load_path import load_path
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import reading, records
 from samples import paths_file
 
 
@@ -48,7 +48,7 @@ def test_a_missing_part_of_a_series_is_said(raw: Path, to: list[str], capfd: pyt
     printed = capfd.readouterr().out
     assert "visual read from: track1_video_features_part1-4,6-11.txt" in printed
     assert "acoustic read from: track1_audio_features_part1-3.txt" in printed
-    kept, there = (artifacts.load(settings, name, dataset="tiktok", **keys) for name, keys in (
+    kept, there = (reading.load(settings, name, dataset="tiktok", **keys) for name, keys in (
         ("items", {}), ("modality_items", {"modality": "visual"})))  # fmt: skip
     without = len(np.setdiff1d(kept, there))
     assert 0 < without < len(kept) / 2

@@ -124,6 +124,7 @@ class TikTok(DataSet):
     tasks = (Task("tiktok_finish", "tiktok", "finish"), Task("tiktok_like", "tiktok", "like", "2"))
     minimum = 4000
     actions = LABELS
+    version = 2
     place = 2
     published = logs.TIKTOK
     sample = sample_logs.SAMPLE

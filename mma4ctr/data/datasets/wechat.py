@@ -155,6 +155,7 @@ class WeChat(DataSet):
     tasks = (Task("wechat", "wechat", "click", "1"),)
     minimum = 100
     actions = (*ACTION_WEIGHTS, "click")
+    version = 2
     place = 1
     minimum_counts = ("item", "click")  # the published script collapses equal rows before it counts
     settings = MappingProxyType({
