@@ -24,7 +24,7 @@ def written(folder: Path, **content: object) -> Path:
     return file
 
 
-@pytest.mark.parametrize(("one", "two"), itertools.combinations(USED, 2))
+@pytest.mark.parametrize(("one", "two"), list(itertools.combinations(USED, 2)))
 def test_two_keys_that_name_one_folder_are_refused(tmp_path: Path, one: str, two: str) -> None:
     file = written(tmp_path, **{one: "here", two: "../data/./here/"})
     with pytest.raises(UserError, match="are one folder") as told:

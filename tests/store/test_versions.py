@@ -71,7 +71,9 @@ def test_a_raised_version_is_refused_until_the_step_is_rerun(
     raise_version(monkeypatch, what)
     before = listing(built.parent)
     line = refusal(capfd, SCRIPTS[later], argv)
-    assert re.search(rf"\.json: written by version 1 of {what}, this is version 2; rerun python {expected[0]} ", line)
+    told = rf"\.json: written by version (\d) of {what}, this is version (\d); rerun python {expected[0]} "
+    before, now = re.search(told, line).groups()
+    assert int(now) == int(before) + 1
     assert listing(built.parent) == before
     script, words = named_in(line)
     assert script == expected[0]
