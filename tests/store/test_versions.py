@@ -72,8 +72,8 @@ def test_a_raised_version_is_refused_until_the_step_is_rerun(
     before = listing(built.parent)
     line = refusal(capfd, SCRIPTS[later], argv)
     told = rf"\.json: written by version (\d) of {what}, this is version (\d); rerun python {expected[0]} "
-    before, now = re.search(told, line).groups()
-    assert int(now) == int(before) + 1
+    then, now = re.search(told, line).groups()
+    assert int(now) == int(then) + 1
     assert listing(built.parent) == before
     script, words = named_in(line)
     assert script == expected[0]
