@@ -29,6 +29,7 @@ from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.arguments import at_least_1
 from mma4ctr.data.registry import TASKS, chosen_tasks
+from mma4ctr.evaluation import remarks
 from mma4ctr.features import fusion
 from mma4ctr.inputs.rows import TaskRows, load_fused
 from mma4ctr.runs import folder as runs
@@ -186,6 +187,7 @@ def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict
     runs.save_metrics(folder, {
         **summary, "parameters": made.parameters, **figures, "epochs_run": len(history),
         "train_seconds": sum(entry["seconds"] for entry in history),
+        "remarks": remarks.of_predictions(np.load(folder / f"predictions_{len(history)}.npy", allow_pickle=False)),
     })  # fmt: skip
 
 

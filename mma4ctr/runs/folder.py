@@ -26,7 +26,7 @@ COLUMNS = (
     *("run", "task", "feature", "protocol", "user_order", "reduction"),
     *("loss", "epochs", "batch_size", "learning_rate", "seed"),
     *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES)),
-    *("interruptions", "train_seconds", "test_seconds"),
+    *("interruptions", "train_seconds", "test_seconds", "remarks"),
 )
 METRICS = "metrics.json"
 
@@ -149,9 +149,9 @@ def all_metrics(settings: Settings) -> Iterable[dict]:
     return [read_metrics(settings, file.parent.name) for file in sorted(settings.saved_path.glob(f"*/{METRICS}"))]
 
 
-def line_of(content: Mapping[str, object]) -> dict[str, object]:
+def line_of(content: Mapping[str, Any]) -> dict[str, object]:
     """Return the line of results.csv of a run; another model than the default stands before the feature."""
-    line = {column: content.get(column) for column in COLUMNS}
+    line = {column: content.get(column) for column in COLUMNS} | {"remarks": "; ".join(content.get("remarks", ()))}
     model = content.get("model", registry.DEFAULT)
     return line if model == registry.DEFAULT else {**line, "feature": f"{model}/{content['feature']}"}
 
