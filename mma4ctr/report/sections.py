@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mma4ctr import cli
-from mma4ctr.data.registry import TASKS
+from mma4ctr.data.registry import DATASETS, TASKS
 from mma4ctr.evaluation import leak_audit
 from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS
 from mma4ctr.grid.results import Results
@@ -64,7 +64,9 @@ def data_section(settings: Settings, datasets: Sequence[str]) -> Section:
     read_from = [
         f"{dataset}: {provenance.data_name(settings, dataset)}, {settings.raw_folder(dataset)}" for dataset in datasets
     ]
-    return Section("The data", tuple(read_from), (counted, ratios, shown, libraries),
+    absent = [f"{dataset}: absent, steps 1 and 2 have not run on {settings.raw_folder(dataset)}"
+              for dataset in DATASETS if dataset not in datasets]  # fmt: skip
+    return Section("The data", (*read_from, *absent), (counted, ratios, shown, libraries),
                    tuple(pictures(settings.saved_path / "figures", captions)))  # fmt: skip
 
 
