@@ -11,13 +11,17 @@ was. Afterwards viewer.py writes the tables and figures.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
+
+from mma4ctr import cli  # first: it sees to how a script ends, from here on
+
+# isort: split
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from load_path import load_path
-from mma4ctr import cli
 from mma4ctr.arguments import at_least_1
 from mma4ctr.catalogue import USER_REDUCTIONS
 from mma4ctr.data.registry import TASKS, chosen_tasks
@@ -77,7 +81,7 @@ def progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True)
 
 
-def run(settings: Settings, missing: Sequence[plan.Job], ends: Iterator[tuple[plan.Job, str | cli.UserError]]) -> int:
+def run(settings: Settings, missing: Sequence[plan.Job], ends: Iterable[pool.End]) -> int:
     """Go through what is missing as it `ends`, print a line for each run, and return how many could not be run."""
     failed = 0
     with progress() as bar:
@@ -114,7 +118,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"adjust_hyperparameter.py: {len(jobs)} runs, {finished} of them finished before", flush=True)
         here = args.scheduler is None
         ends = pool.run_all(settings, missing, args.jobs) if here else pool.run_on_cluster(settings, missing, executor)
-        failed = run(settings, missing, ends)
+        with contextlib.closing(ends):  # whatever ends this process, ends those of the grid
+            failed = run(settings, missing, ends)
     results = runs.rebuild_results(settings)
     print(f"{len(missing) - failed} run, {failed} could not be run; one line for each run in {results}")
     if failed:
