@@ -6,8 +6,10 @@ way out. Before and after, a script ends at once. Every script imports this firs
 
 from __future__ import annotations
 
-import _thread
+import atexit
 import contextlib
+import functools
+import math
 import os
 import signal
 import sys
@@ -17,7 +19,7 @@ from collections.abc import Iterator
 from types import FrameType
 
 SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
-AGAIN = 4.0  # seconds after which a signal is raised again, where a library has swallowed it
+PATIENCE = 4.0  # seconds that work has to end after a signal
 DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG of Linux: what to be sent when the parent has ended
 PARENT = "MMA4CTR_PARENT"  # in the environment: the process that starts this one to help it
 
@@ -38,24 +40,42 @@ class Stopped(KeyboardInterrupt):
 class _Received:
     """What this process has been sent."""
 
-    at = -AGAIN  # when a signal was raised, by time.monotonic
+    at = -math.inf  # when a signal was raised, by time.monotonic
     inside = 0  # how many `raised_signals` are open
     work = 0  # grows with each piece of work that may be interrupted
     told = False  # whether the user has read of it
 
 
-def _insist(number: int, work: int) -> None:
-    """Send a signal again as long as the same work goes on, since a library may have swallowed it."""
-    time.sleep(AGAIN)
-    if _Received.inside and _Received.work == work:
+def _raise(number: int, frame: FrameType | None) -> None:
+    if time.monotonic() - _Received.at >= 0.9 * PATIENCE:  # others belong to an end that is under way
+        _Received.at = time.monotonic()
+        raise Stopped(number)
+
+
+def _watch(pipe: int) -> None:
+    """See to it, in a thread of its own, that work does end that a signal is to end.
+
+    A library may have swallowed what was raised, which is then raised again; or the main thread is in a long call into
+    a library, where Python raises nothing. Then nothing is undone: what is half-written is under a temporary name.
+    """
+    while True:
+        (number,) = os.read(pipe, 1)
+        work, arrived = _Received.work, time.monotonic()
+        time.sleep(PATIENCE)
+        if number not in SIGNALS or not _Received.inside or _Received.work != work:
+            continue
+        if _Received.at < arrived - PATIENCE:
+            _stop_at_once(number, None)
         os.kill(os.getpid(), number)
 
 
-def _raise(number: int, frame: FrameType | None) -> None:
-    if time.monotonic() - _Received.at >= 0.9 * AGAIN:  # others belong to an end that is under way
-        _Received.at = time.monotonic()
-        _thread.start_new_thread(_insist, (number, _Received.work))  # takes no lock, as threading.Thread does
-        raise Stopped(number)
+@functools.cache
+def _watched_pipe() -> int:
+    """Return where Python is to write the number of every signal that arrives, even during a call into a library."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
+    return writing
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
@@ -81,14 +101,16 @@ def raised_signals() -> Iterator[None]:
         yield
         return
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    watched = signal.set_wakeup_fd(_watched_pipe(), warn_on_full_buffer=False)
     if not _Received.inside:
-        _Received.at, _Received.told, _Received.work = -AGAIN, False, _Received.work + 1
+        _Received.at, _Received.told, _Received.work = -math.inf, False, _Received.work + 1
     _Received.inside += 1
     try:
         _handle(_raise)
         yield
     finally:
         _Received.inside -= 1
+        signal.set_wakeup_fd(watched)
         for number, handler in before.items():
             signal.signal(number, handler)
 
@@ -112,6 +134,8 @@ def begin() -> None:
         return
     sys.unraisablehook = _say_nothing_of_stopped
     _handle(_stop_at_once)
+    # The last thing that is called: Python then gives handlers back, and a signal would undo the status of the script.
+    atexit.register(_handle, signal.SIG_IGN)
 
 
 # ---- processes that this one starts to help it
