@@ -13,13 +13,19 @@ import polars as pl
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open `path` for binary writing under a temporary name; it gets its own name once everything is written."""
+    """Open `path` for binary writing under a temporary name; it gets its own name once everything is written.
+
+    An `OSError` on the way has the name of the file, which libraries leave out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".partial")
     try:
         with temporary.open("wb") as file:
             yield file
         temporary.replace(path)
+    except OSError as error:
+        error.filename = str(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
