@@ -8,7 +8,7 @@ import io
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -35,21 +35,34 @@ def step(main: Callable[[Sequence[str] | None], object]) -> Callable[[Sequence[s
         print_anything()
         try:
             with signals.raised_signals():
-                result = main(argv)
-                if sys.stdout is not None:
-                    sys.stdout.flush()  # where nobody can read a result, there is none
-                return result
+                try:
+                    return main(argv)
+                finally:
+                    flush_output()
         except UserError as error:
             ending.say(f"error: {error}")
             raise SystemExit(2) from None
         except BrokenPipeError:  # whoever read the output, such as head, has had enough
-            ending.output_is_lost()
+            ending.drop_output()
             raise SystemExit(1) from None
         except BaseException as error:  # panics of Polars are no Exceptions
             ending.end(error)
             raise
 
     return wrapped
+
+
+def flush_output() -> None:
+    """Write what was printed: where nobody can read a result, there is none."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        ending.drop_output()
+        raise UserError(f"what was printed cannot be written ({error.strerror}); make room, or let the output go "
+                        "elsewhere, and run the same command again") from None  # fmt: skip
 
 
 def print_anything() -> None:
@@ -66,6 +79,10 @@ class Parser(argparse.ArgumentParser):
         """Keep the words, for `error`."""
         self.words = sys.argv[1:] if args is None else list(args)
         return super().parse_known_args(args, namespace)
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help, and fail where it cannot be printed."""
+        print(self.format_help(), end="", file=file)
 
     def error(self, message: str) -> NoReturn:
         """End with status 2 and a message that has long words cut."""

@@ -20,6 +20,7 @@ from mma4ctr import signals
 
 LEAST_ADDRESSES = 2.5e9  # bytes that the libraries reserve with two threads, far more than they use
 ADDRESSES_OF_THREAD = 0.25e9  # bytes: its stacks and its part of the heap, in several libraries
+NAMELESS = "a file, or the output of this command"  # an error that does not tell
 MAKE_ROOM = "make room and run the same command again"
 OTHER_FOLDER = "choose another folder in path.json"
 # Number of an error -> what it is, and what to do.
@@ -69,7 +70,7 @@ def _of_file(error: OSError) -> str:
     what, remedy = REASONS.get(number, (error.strerror or f"{error!s:.80}", "check the folders of path.json"))
     if name and number == errno.ENOSPC:
         what = f"{what} ({free_space(name)})"
-    return f"{name}: {what}; {remedy}" if name else f"{what}; {remedy}"
+    return f"{name or NAMELESS}: {what}; {remedy}"
 
 
 def _of_memory(error: BaseException) -> str | None:
@@ -87,16 +88,14 @@ def line_of(error: BaseException) -> str | None:
     return _of_file(error) if told is None and isinstance(error, OSError) else told
 
 
-def output_is_lost() -> bool:
-    """Tell whether what was printed cannot be written, and if so let the rest of it go nowhere."""
+def drop_output() -> None:
+    """Let what cannot be printed on stdout go nowhere, so that Python does not fail over it in the end."""
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError:
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return True
-    return False
 
 
 def end(error: BaseException) -> None:
@@ -104,10 +103,10 @@ def end(error: BaseException) -> None:
     if isinstance(error, signals.Stopped):
         signals.tell(error)
         raise SystemExit(error.status) from None
-    lost = isinstance(error, OSError) and error.filename is None and output_is_lost()
     line = line_of(error)
     if line is not None:
-        say(f"error: {'what was printed cannot be written: ' if lost else ''}{line}")
+        drop_output()
+        say(f"error: {line}")
         raise SystemExit(2) from None
 
 
