@@ -18,7 +18,7 @@ from types import TracebackType
 
 from mma4ctr import signals
 
-LEAST_ADDRESSES = 2.5e9  # bytes that the libraries reserve with two threads, far more than they use
+LEAST_ADDRESSES = 3.2e9  # bytes that the libraries reserve with two threads, far more than they use
 ADDRESSES_OF_THREAD = 0.25e9  # bytes: its stacks and its part of the heap, in several libraries
 NAMELESS = "a file, or the output of this command"  # an error that does not tell
 MAKE_ROOM = "make room and run the same command again"

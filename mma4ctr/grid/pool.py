@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator, Sequence
 
 import torch
+from tqdm import tqdm
 
 from mma4ctr import cli, signals
 from mma4ctr.executor import DaskExecutor
@@ -24,6 +25,8 @@ End = tuple[Job, str | cli.UserError]  # a job, and its run's id or why it could
 def start_worker(threads: int) -> None:
     """Ready a process of the grid: its share of the threads, and no life after its parent."""
     torch.set_num_threads(threads)
+    # Instead of tqdm's own for several processes: a semaphore, of which Python warns where a process ends at once.
+    tqdm.set_lock(threading.RLock())
     parent = multiprocessing.parent_process()
     if parent is None or parent.pid is None:
         return

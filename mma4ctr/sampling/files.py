@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import BinaryIO
 
 import numpy as np
 import polars as pl
+
+from mma4ctr import ending
 
 
 @contextmanager
@@ -24,8 +27,8 @@ def whole_file(path: Path) -> Iterator[BinaryIO]:
             yield file
         temporary.replace(path)
     except OSError as error:
-        error.filename = str(path)
-        raise
+        number = ending.number_of(error)
+        raise OSError(number, os.strerror(number) if number else str(error), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 
