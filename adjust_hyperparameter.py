@@ -32,6 +32,7 @@ from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
+from mma4ctr.training.data_parallel import is_launched
 
 
 def parser() -> argparse.ArgumentParser:
@@ -104,6 +105,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run step 7."""
     args = parser().parse_args(argv)
     settings = load_path(args.paths)
+    if is_launched():
+        raise cli.UserError("torchrun starts processes that train one model, which mlp.py does; start the grid without "
+                            "it, with --jobs or --scheduler")  # fmt: skip
     variants = [Variant(protocol, reduction) for protocol in args.protocol for reduction in args.reduction]
     jobs = plan.jobs_of(
         points(chosen_tasks(settings, args.dataset), variants, args.experiment, args.seeds, args.longest)

@@ -62,13 +62,14 @@ def read_object(file: Path) -> dict[str, object]:
 
 def _why_not(folder: Path) -> str:
     """Return why there can be no folder of this name, or nothing of ours could be kept in it; empty if there can."""
+    real = os.path.realpath(folder)
     try:
-        os.stat(folder)
+        os.stat(real)
     except OSError as error:
         if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
             return error.strerror or ""
     try:
-        os.path.realpath(folder).encode()  # records are JSON, and Polars takes names as UTF-8
+        real.encode()  # records are JSON, and Polars takes names as UTF-8
     except UnicodeEncodeError:
         return "it is not UTF-8, or not in the encoding of the locale, for which set PYTHONUTF8=1"
     return ""

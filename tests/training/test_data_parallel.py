@@ -21,6 +21,7 @@ import torch.multiprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 
+import adjust_hyperparameter
 import mlp
 from bad_input import refusal
 from mma4ctr.models.contract import Batch
@@ -176,6 +177,14 @@ def test_what_torchrun_sets_is_checked(
     (tmp_path / "path.json").write_text("{}")
     line = refusal(capfd, mlp.main, ["--paths", str(tmp_path / "path.json"), "--device", "cpu"])
     assert name in line and "torchrun" in line and len(line) < 300
+
+
+def test_the_grid_is_not_started_by_torchrun(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tiny: Settings
+) -> None:
+    for key, text in TORCHRUN.items():
+        monkeypatch.setenv(key, text)
+    assert "--jobs" in refusal(capfd, adjust_hyperparameter.main, ["--paths", str(tiny.file)])
 
 
 def test_a_lone_process_takes_no_notice_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
