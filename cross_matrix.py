@@ -1,6 +1,6 @@
 """Step 4: fuse the modalities of the items: crossed element by element, and side by side.
 
-Reads   multi_modal/ (with --dense also bipartite_graph/)
+Reads   multi_modal/ (with --dense also bipartite_graph/ and user_all_embeddings/)
 Writes  matrix/: the items that have every modality, the scaled modalities of those items, each crossed feature and each
         concatenated feature that is reduced to 128 columns; a feature that only joins tables is kept as the list of
         what it joins
@@ -21,12 +21,12 @@ from mma4ctr.protocol import PROTOCOLS
 @cli.step
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 4 for the chosen data sets."""
-    args = cli.matrix_parser(__doc__, DATASETS, PROTOCOLS).parse_args(argv)
+    args = cli.matrix_parser(__doc__, DATASETS, PROTOCOLS, tuple(dense.LAYOUTS)).parse_args(argv)
     settings = load_path(args.paths)
     for dataset in chosen(settings, args.dataset):
         features = build.matrices(settings, dataset, Path(__file__).name, force=args.force)
         if args.dense:
-            dense.write_all(settings, dataset, features, args.protocol or settings.protocol)
+            dense.write_all(settings, dataset, features, args.protocol or settings.protocol, args.dense)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Step 5: the item features of a single modality.
 
-Reads   multi_modal/ (with --dense also bipartite_graph/)
+Reads   multi_modal/ (with --dense also bipartite_graph/ and user_all_embeddings/)
 Writes  matrix/: each modality, unscaled, reduced to 128 columns where it is wider; a modality that is not is kept as a
         reference to its matrix in multi_modal/
 """
@@ -20,12 +20,12 @@ from mma4ctr.protocol import PROTOCOLS
 @cli.step
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 5 for the chosen data sets."""
-    args = cli.matrix_parser(__doc__, DATASETS, PROTOCOLS).parse_args(argv)
+    args = cli.matrix_parser(__doc__, DATASETS, PROTOCOLS, tuple(dense.LAYOUTS)).parse_args(argv)
     settings = load_path(args.paths)
     for dataset in chosen(settings, args.dataset):
         features = build.matrices(settings, dataset, Path(__file__).name, force=args.force)
         if args.dense:
-            dense.write_all(settings, dataset, features, args.protocol or settings.protocol)
+            dense.write_all(settings, dataset, features, args.protocol or settings.protocol, args.dense)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,11 @@ from mma4ctr.catalogue import FEATURES, MODAL_SELECT, features_of
 from mma4ctr.data.registry import TASKS
 from mma4ctr.models import registry
 from mma4ctr.models.losses import LOSSES
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.runs import fit
 from mma4ctr.runs.run import native
 from mma4ctr.schedule import Schedule
+from mma4ctr.settings import Settings
 from mma4ctr.training.devices import DEVICES, device_of, engine_of
 
 
@@ -50,7 +51,20 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--eval_every", type=at_least_1, metavar="N", help="test after every N epochs as well")
     made.add_argument("--device", choices=DEVICES, default="auto")
     cli.add_protocol_argument(made, PROTOCOLS)
+    made.add_argument("--user_order", choices=USER_ORDERS, help="default: user_order of path.json")
     return made
+
+
+def with_user_order(settings: Settings, order: str | None, protocol: str) -> Settings:
+    """Return the settings with the order of users that was asked for; refuse one that a protocol takes no notice of."""
+    if order is None:
+        return settings
+    if not PROTOCOLS[protocol].orders_users:
+        raise cli.UserError(
+            f"--user_order {order}: the {protocol} protocol does not cut between users; leave the option out, or give "
+            f"--protocol {' or '.join(name for name, row in PROTOCOLS.items() if row.orders_users)}"
+        )
+    return dataclasses.replace(settings, user_order=order)
 
 
 @cli.step
@@ -62,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     options = registry.options_of(registry.config_of(args.model, args.set))
     features = features_of(args.feature or (None if args.modal_select else "vat_concat"), args.modal_select)
     protocol, done = args.protocol or settings.protocol, []
+    settings = with_user_order(settings, args.user_order, protocol)
     memory.keep_freed_memory()
     with contextlib.closing(engine_of(device)) as engine:
         for feature in features:

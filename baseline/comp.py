@@ -40,7 +40,7 @@ from mma4ctr.runs.run import COMP, Run
 from mma4ctr.runs.tested import WATCHED
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import disk, reading, records
 
 SETTINGS = ("clean", "published")
 
@@ -106,14 +106,13 @@ def prepare_clean(run: Run, kind: Kind, task: TaskRows) -> adapter.Baseline:
     cap = int(run.options["MAX_ITEM_LIST_LENGTH"])
     key = records.identity([run.built_on, run.task, run.settings.seed, cap])
     folder = run.settings.saved_path / "baselines" / f"{run.task}_{key}"
-    if not (folder / "longest.json").exists():
-        artifacts.write_json(folder / "longest.json", interactions.write(folder, task, cap))
+    longest = interactions.written(folder, task, cap)
     training = task.part("training")
     columns = ["user_id", "item_id", "label", *(["item_id_list"] if kind.sequential else [])]
     options = {
         **common_options(run, kind, folder.parent, folder.name),
         "benchmark_filename": [kind.training, "validation", "test"], "load_col": {"inter": columns},
-        "MAX_ITEM_LIST_LENGTH": artifacts.read_json(folder / "longest.json", "python baseline/comp.py"),
+        "MAX_ITEM_LIST_LENGTH": longest,
         "alias_of_item_id": ["item_id_list"] if kind.sequential else None,
         "eval_args": {"mode": "labeled", "order": "TO" if kind.sequential else "RO", "group_by": "user",
                       "split": {"RS": [0.8, 0.1, 0.1]}},
@@ -133,7 +132,7 @@ def prepare_clean(run: Run, kind: Kind, task: TaskRows) -> adapter.Baseline:
 def prepare_published(run: Run, kind: Kind) -> adapter.Baseline:
     """Return the model ready to be trained on watched against sampled unwatched videos."""
     dataset = TASKS[run.task].dataset
-    file = artifacts.path(run.settings, "watched_inter", dataset=dataset)
+    file = reading.checked_path(run.settings, "watched_inter", dataset=dataset)
     mode = {"mode": "uni1", "order": "TO" if kind.sequential else "RO", "group_by": "user",
             "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
     with_negatives = kind.negatives or kind.training == "training"
@@ -174,16 +173,18 @@ def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict
         "negatives": run.further["negatives"], "laid_over": laid_over, "mma4ctr": mma4ctr,
     }  # fmt: skip
     if run.protocol == "clean":
-        task = load_fused(run.settings, run.task, "clean")
+        with run.reading():
+            task = load_fused(run.settings, run.task, "clean")
         made = prepare_clean(run, kind, task)
         summary["label_rates"] = rates.evaluate(run, task, fusion.FUSED)
         test = functools.partial(evaluation.same_rows, made, task, folder, seed)
     else:
-        made = prepare_published(run, kind)
+        with run.reading():
+            made = prepare_published(run, kind)
         test = functools.partial(evaluation.watched_rows, made, folder, seed)
     runs.save_config(folder, run.config)
     history = epochs_of(run, made, test)
-    artifacts.write_json(folder / "history.json", history)
+    disk.write_json(folder / "history.json", history)
     figures = {name.removeprefix("test_"): value for name, value in history[-1].items() if name.startswith("test_")}
     runs.save_metrics(folder, {
         **summary, "parameters": made.parameters, **figures, "epochs_run": len(history),
@@ -221,9 +222,11 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     wanted = runs_of(settings, args, kinds)
     mma4ctr = functools.cache(lambda task: timed_mma4ctr(settings, task))  # once, and only for a task with runs to do
     for number, run in enumerate(wanted, start=1):
-        finished_before = runs.is_finished(settings, run.id)
+        with runs.writing(settings, run.id):
+            finished_before = runs.is_finished(settings, run.id)
+            if not finished_before:
+                train_and_test(run, kinds[run.model], args.config, mma4ctr(run.task))
         if not finished_before:
-            train_and_test(run, kinds[run.model], args.config, mma4ctr(run.task))
             runs.rebuild_results(settings)
         found = runs.read_metrics(settings, run.id)
         again = " (finished before)" if finished_before else f" in {found['train_seconds']:.1f} s"

@@ -19,11 +19,11 @@ import polars as pl
 sys.path.insert(0, str(measure.ROOT))
 
 from load_path import load_path
-from mma4ctr.data import raw_files
+from mma4ctr.data import json_lines, raw_files
 from mma4ctr.data.datasets import tiktok
 from mma4ctr.data.registry import DATASETS
 from mma4ctr.executor import PART_BYTES
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
@@ -45,21 +45,21 @@ def count_then_filter(paths_file: str, dataset: str, *also: str) -> None:
 def kept_lines(paths_file: str, dataset: str) -> None:
     """Read the feature files and pull out the lines of kept items, without looking into them."""
     settings = load_path(paths_file)
-    kept = artifacts.load(settings, "items", dataset=dataset)
+    kept = reading.load(settings, "items", dataset=dataset)
     files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
     for file in dict.fromkeys(file for parts in files.values() for file in parts):
-        print(file.name, len(raw_files.scan_kept_objects(raw_files.Part(file), kept).collect(engine="streaming")))
+        print(file.name, len(json_lines.scan_kept(raw_files.Part(file), kept).collect(engine="streaming")))
 
 
 def decoded_lines(paths_file: str, dataset: str) -> None:
     """Pull out the kept lines of the files of vectors and have Polars decode their numbers: no check, no matrix."""
     settings = load_path(paths_file)
-    kept = artifacts.load(settings, "items", dataset=dataset)
+    kept = reading.load(settings, "items", dataset=dataset)
     files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
     for modality, (_, key, _) in tiktok.VECTORS.items():
         vector = pl.col("line").str.json_decode(pl.Struct({key: pl.List(pl.Float64)}))
         for part in (part for file in files[modality] for part in raw_files.parts_of(file, PART_BYTES)):
-            lines = raw_files.scan_kept_objects(part, kept).select("item", vector=vector)
+            lines = json_lines.scan_kept(part, kept).select("item", vector=vector)
             print(part.name, len(lines.collect(engine="streaming")))
 
 

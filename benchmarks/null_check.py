@@ -39,7 +39,7 @@ from mma4ctr.evaluation import metrics
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 TRAINING = ("--feature", "vat_concat", "--epochs", "20", "--batch_size", "1024")
 
@@ -58,7 +58,7 @@ def prepare(out: Path, seed: int) -> Path:
 
 def all_rows_rate_auc(settings: Settings, task: str, test: np.ndarray) -> float:
     """Return the AUC on the test rows of the user's click rate over all rows, test rows included."""
-    task_rows = artifacts.load(settings, "rows", task=task, protocol="published")
+    task_rows = reading.load(settings, "rows", task=task, protocol="published")
     clicks = np.bincount(task_rows[:, 0], weights=task_rows[:, 2])
     rate = clicks / np.maximum(np.bincount(task_rows[:, 0]), 1)
     return metrics.auc(test[:, 2], rate[test[:, 0]])

@@ -39,7 +39,7 @@ from mma4ctr.models.losses import LOSSES
 from mma4ctr.models.mma4ctr import Config, MMa4CTR
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from mma4ctr.training.batches import Batches, batches_of_parts
 from mma4ctr.training.engine import Engine
 
@@ -67,7 +67,7 @@ def inter_by_row(settings: Settings) -> dict[int, list[list[int]]]:
 
 def features_by_row(settings: Settings) -> dict[str, dict[int, list[float]]]:
     """Read the features of all modalities line by line: numbers of the vectors, word ids repeated by their counts."""
-    kept = set(artifacts.load(settings, "items", dataset="tiktok").tolist())
+    kept = set(reading.load(settings, "items", dataset="tiktok").tolist())
     keys = {modality: row[1] for modality, row in tiktok.VECTORS.items()} | {"textual": tiktok.TITLE_KEY}
     found: dict[str, dict[int, list[float]]] = {modality: {} for modality in keys}
     for modality, files in tiktok.DATASET.feature_files(settings.raw_folder("tiktok")).items():
@@ -133,28 +133,28 @@ def compare_preprocessing(settings: Settings) -> list[tuple[str, float, float]]:
     to = ["--paths", str(settings.file), "--dataset", "tiktok", "--force"]
     slow, by_user = timed(lambda: inter_by_row(settings))
     fast, _ = timed(lambda: preprocess_inter.main(to))
-    users = artifacts.load(settings, "users", dataset="tiktok")[:, 0]
+    users = reading.load(settings, "users", dataset="tiktok")[:, 0]
     assert sorted(by_user) == users.tolist()
     found = [("count and filter the interactions", slow, fast)]
-    reading, features = timed(lambda: features_by_row(settings))
+    lines, features = timed(lambda: features_by_row(settings))
     shares = {modality: row[2] for modality, row in tiktok.VECTORS.items()} | {"textual": 0.9}
     reducing, tables = timed(lambda: {name: reduced_by_row(features[name], share) for name, share in shares.items()})
     fast, _ = timed(lambda: preprocess_multimodal.main(to))
     for modality, table in tables.items():
         keys = {"dataset": "tiktok", "modality": modality}
-        assert sorted(features[modality]) == artifacts.load(settings, "modality_items", **keys).tolist()
-        ours = artifacts.load(settings, "modality", **keys)
+        assert sorted(features[modality]) == reading.load(settings, "modality_items", **keys).tolist()
+        ours = reading.load(settings, "modality", **keys)
         np.testing.assert_allclose(np.abs(ours), np.abs(table), atol=1e-4 * np.abs(table).max())  # but for signs
-    return [*found, ("read and reduce the item features", reading + reducing, fast)]
+    return [*found, ("read and reduce the item features", lines + reducing, fast)]
 
 
 def compare_embedding(settings: Settings) -> tuple[str, float, float]:
     """Compare the sums of step 3."""
-    items = artifacts.load(settings, "items", dataset="tiktok")
-    ids = artifacts.load(settings, "modality_items", dataset="tiktok", modality=MODALITY)
-    matrix = artifacts.load(settings, "modality", dataset="tiktok", modality=MODALITY)
-    task_rows = artifacts.load(settings, "rows", task=TASK, protocol="published")
-    users, places = len(artifacts.load(settings, "users", dataset="tiktok")), places_in(ids, items)
+    items = reading.load(settings, "items", dataset="tiktok")
+    ids = reading.load(settings, "modality_items", dataset="tiktok", modality=MODALITY)
+    matrix = reading.load(settings, "modality", dataset="tiktok", modality=MODALITY)
+    task_rows = reading.load(settings, "rows", task=TASK, protocol="published")
+    users, places = len(reading.load(settings, "users", dataset="tiktok")), places_in(ids, items)
     fast, ours = timed(lambda: user_embedding.clicked_minus_unclicked(task_rows, places, matrix, users))
     lists = task_rows.tolist(), places.tolist(), reduction.min_max(matrix).tolist()
     slow, theirs = timed(lambda: embedding_by_row(*lists, users))

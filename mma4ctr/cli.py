@@ -112,13 +112,17 @@ def step_parser(description: str, datasets: Iterable[str]) -> argparse.ArgumentP
     return made
 
 
-def matrix_parser(description: str, datasets: Iterable[str], protocols: Iterable[str]) -> argparse.ArgumentParser:
+def matrix_parser(
+    description: str, datasets: Iterable[str], protocols: Iterable[str], layouts: Sequence[str]
+) -> argparse.ArgumentParser:
     """Return the parser of a step that writes matrices: that of a step, ``--protocol`` and ``--dense``."""
     made = step_parser(description, datasets)
     add_protocol_argument(made, protocols)
     made.add_argument(
-        "--dense", action="store_true",
-        help="also write the published layout [user id | features | click], float64, for the rows of the protocol",
+        "--dense", nargs="?", choices=layouts, const=layouts[0],
+        help="also write each feature row by row, float64, unscaled, for the rows of the protocol: [user embeddings | "
+        "item features | click] (the default: the published input of mlp.py; needs step 3) or [user id | item features "
+        "| click]",
     )  # fmt: skip
     return made
 

@@ -1,10 +1,9 @@
-"""Read the file path.json, and the names of folders in it, whatever they are."""
+"""Read the file path.json, whatever lies under its name."""
 
 from __future__ import annotations
 
 import codecs
 import errno
-import os
 import reprlib
 import stat
 from pathlib import Path
@@ -58,33 +57,3 @@ def read_object(file: Path) -> dict[str, object]:
             "stands beside the scripts"
         )
     return content
-
-
-def _why_not(folder: Path) -> str:
-    """Return why there can be no folder of this name, or nothing of ours could be kept in it; empty if there can."""
-    real = os.path.realpath(folder)
-    try:
-        os.stat(real)
-    except OSError as error:
-        if error.errno in (errno.ELOOP, errno.ENAMETOOLONG):
-            return error.strerror or ""
-    try:
-        real.encode()  # records are JSON, and Polars takes names as UTF-8
-    except UnicodeEncodeError:
-        return "it is not UTF-8, or not in the encoding of the locale, for which set PYTHONUTF8=1"
-    return ""
-
-
-def resolved(file: Path, key: str, folder: Path) -> Path:
-    """Return a folder that a key names without symbolic links on the way.
-
-    Raises
-    ------
-    UserError
-        If there can be none of that name: links in a circle, a name that is too long, or one that is not UTF-8.
-    """
-    reason = _why_not(folder)
-    if reason:
-        raise UserError(f"{file}: {key} is {shown(os.fspath(folder))}, which cannot be used ({reason}); give another "
-                        "folder, or mend the link or the name")  # fmt: skip
-    return Path(os.path.realpath(folder))

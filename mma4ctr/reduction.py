@@ -58,6 +58,10 @@ class Rows(abc.ABC):
         """Return the sum over all blocks of ``function(block, *shared)``."""
 
     @abc.abstractmethod
+    def each(self, function: Callable, *shared: Any) -> np.ndarray:
+        """Return a number for each row, (rows,) float64: ``function(block, *shared)`` returns those of a block."""
+
+    @abc.abstractmethod
     def transformed(self, components: Components) -> np.ndarray:
         """Return the projection (rows, components) float32."""
 
@@ -73,6 +77,9 @@ class InMemory(Rows):
         self.matrix, self.shape, self.is_sparse = matrix, matrix.shape, scipy.sparse.issparse(matrix)
 
     def total(self, function: Callable, *shared: Any) -> Any:
+        return function(self.matrix, *shared)
+
+    def each(self, function: Callable, *shared: Any) -> np.ndarray:
         return function(self.matrix, *shared)
 
     def transformed(self, components: Components) -> np.ndarray:
@@ -110,6 +117,27 @@ def scatter_times(block: scipy.sparse.csr_array, mean: np.ndarray, vector: np.nd
     """Return a block's part (columns,) of the product of the scatter matrix and a vector, neither written out."""
     scores = block @ vector - mean @ vector
     return block.T @ scores - mean * scores.sum()
+
+
+def squared_distances(block: Matrix, mean: np.ndarray) -> np.ndarray:
+    """Return how far each row of a block is from `mean` (columns,), squared: (rows,) float64."""
+    distances = np.empty(block.shape[0])
+    for start in range(0, block.shape[0], CHUNK):
+        rows: Any = block[start : start + CHUNK].astype(np.float64)
+        if scipy.sparse.issparse(rows):
+            found = rows.multiply(rows).sum(axis=1) - 2 * (rows @ mean) + mean @ mean
+        else:
+            found = ((rows - mean) ** 2).sum(axis=1)
+        distances[start : start + CHUNK] = np.maximum(found, 0)
+    return distances
+
+
+def shares_of_variance(matrix: Matrix | Rows) -> np.ndarray:
+    """Return each row's share (rows,) float64 of the variance of `matrix` (rows, columns); 0 where nothing varies."""
+    rows = rows_of(matrix)
+    distances = rows.each(squared_distances, rows.total(column_sums) / max(rows.shape[0], 1))
+    total = distances.sum()
+    return distances / total if total > 0 else np.zeros(rows.shape[0])
 
 
 def sum_of_squares(block: scipy.sparse.csr_array) -> float:

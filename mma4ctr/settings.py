@@ -10,13 +10,14 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-from mma4ctr import cli, paths_file
+from mma4ctr import cli, folders, paths_file
 from mma4ctr.catalogue import USER_REDUCTIONS, Task
 from mma4ctr.paths_file import shown
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "path.json"
 LONGEST_USER_EMBEDDING = 499  # no wider input has a row in the table of hidden widths
+UNUSED = ("dataset_path", "feed_embedding", "temp_path")  # published keys of folders that no step uses
 LARGEST_SEED = 2**32 - 1  # that everything takes which draws numbers: UMAP and RecBole no larger one
 RAW_FOLDER = "{}_dataset_path"  # the key of the folder of a data set's raw logs
 
@@ -167,6 +168,7 @@ class Settings:
     saved_path: Path = _field(_folder("saved"))
     temp_path: Path = _field(_folder("temp"))
     protocol: str = _field(_one_of(PROTOCOLS))
+    user_order: str = _field(_one_of(USER_ORDERS))
     user_embedding_length: int = _field(
         Key(
             21, f"a whole number from 0 to {LONGEST_USER_EMBEDDING}",
@@ -259,7 +261,8 @@ def read(file: str | Path | None, datasets: Mapping[str, Declaration]) -> Settin
     Raises
     ------
     mma4ctr.cli.UserError
-        If the file cannot be read, is not a JSON object, has an unknown key or a value of a wrong type.
+        If the file cannot be read, is not a JSON object, has an unknown key or a value of a wrong type; if a folder is
+        a file or a link that leads nowhere, or two keys lead to one folder.
     """
     if file == "":
         raise cli.UserError("--paths is empty, expected a file; give a path.json, or leave --paths out")
@@ -270,7 +273,8 @@ def read(file: str | Path | None, datasets: Mapping[str, Declaration]) -> Settin
     parent = file.resolve().parent / values["parent_folder"]
     for key, value in values.items():
         if isinstance(value, Path):
-            values[key] = paths_file.resolved(file, key, parent if key == "parent_folder" else parent / value)
+            values[key] = folders.resolved(file, key, parent if key == "parent_folder" else parent / value)
+    folders.require_own(file, {key: value for key, value in values.items() if key not in UNUSED})
     raw = {name: values.pop(RAW_FOLDER.format(name)) for name in datasets}
     own = {key: values.pop(key) for dataset in datasets.values() for key in dataset.settings}
     return Settings(file=file, datasets=Table(datasets), raw_folders=Table(raw), own=Table(own), **values)

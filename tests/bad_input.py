@@ -24,8 +24,9 @@ VIDEO, AUDIO = f"{TRACK}/track1_video_features_part3.txt", f"{TRACK}/track1_audi
 
 
 def listing(folder: Path) -> set[str]:
-    """Return the files below a folder."""
-    return {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
+    """Return the files below a folder, without locks."""
+    files = (file for file in folder.rglob("*") if file.is_file() and file.suffix != ".lock")
+    return {str(file.relative_to(folder)) for file in files}
 
 
 def refusal(capfd: pytest.CaptureFixture, main: Callable, argv: list[str]) -> str:

@@ -1,4 +1,4 @@
-"""What tests of the input share: batches as arrays, and the rows of the published layout that belong to them."""
+"""What tests of the input share: batches as arrays, and the rows of the dense file that belong to them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from mma4ctr.features.fusion import script_of
 from mma4ctr.inputs.gather import Inputs
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts
+from mma4ctr.store.records import embedding_keys
 from mma4ctr.training.batches import Batches
 
 
 def dense_of(paths: Settings, task: str, protocol: str, feature: str) -> np.ndarray:
-    """Return the published layout [user id | item features | click] of one feature."""
-    keys = {"task": task, "protocol": protocol, "feature": feature, "script": script_of(feature)}
-    return np.load(artifacts.path(paths, "dense", **keys))
+    """Return the dense file [user embeddings | item features | click] of one feature."""
+    keys = {**embedding_keys(paths, task, protocol), "feature": feature, "script": script_of(feature)}
+    return np.load(artifacts.path(paths, "dense_embeddings", **keys))
 
 
 def place_in_dense(inputs: Inputs) -> dict[int, int]:

@@ -68,7 +68,9 @@ def outputs_of(settings: Settings, runs_folder: Path) -> dict[str, Output]:
         record = Record(**content)
         versions = versions_behind(settings, record)
         for output in record.outputs:
-            found[output] = {"digest": digest_of(settings.parent_folder / output), "versions": versions}
+            made = file.parent.parent / output
+            name = str(made.relative_to(settings.parent_folder))
+            found[name] = {"digest": digest_of(made), "versions": versions}
     own = own_runs(settings, runs_folder)
     for model in registry.names():
         for protocol in PROTOCOLS:

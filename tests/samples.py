@@ -6,6 +6,8 @@ import dataclasses
 import json
 from pathlib import Path
 
+import numpy as np
+
 import cross_matrix
 import gen_matrix
 import get_user_embedding
@@ -13,7 +15,7 @@ import preprocess_inter
 import preprocess_multimodal
 from load_path import load_path
 from mma4ctr.settings import Settings, content_of
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, checksums, disk, records
 
 ROOT = Path(__file__).resolve().parents[1]  # the checkout: the scripts, and what stands beside them
 
@@ -44,8 +46,17 @@ def own_runs(paths: Settings, folder: Path) -> Settings:
     """Write a path.json into `folder` that reads the artefacts of `paths` and keeps its own runs there."""
     kept = {"saved_path": folder / "saved", "torch_model_path": folder / "torch_model"}
     own = with_changes(paths, file=folder / "path.json", **kept)
-    artifacts.write_json(own.file, content_of(own))
+    disk.write_json(own.file, content_of(own))
     return own
+
+
+def exchange(paths: Settings, name: str, content: np.ndarray | dict, script: str, **keys: str) -> None:
+    """Put another array, or JSON object, in the place of an artefact of step 1 or 2, and let its record say so."""
+    save = artifacts.save if isinstance(content, np.ndarray) else artifacts.save_json
+    file = save(paths, name, content, **keys)
+    record = records.read(paths, script, artifacts.dataset_of(paths, keys), {})
+    outputs = {**record.outputs, str(file.relative_to(records.folder_of(paths, script))): checksums.of_file(file)}
+    records.write(paths, dataclasses.replace(record, outputs=outputs))
 
 
 def with_changes(paths: Settings, **changes: object) -> Settings:

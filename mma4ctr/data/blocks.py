@@ -8,6 +8,9 @@ import numpy as np
 
 from mma4ctr import reduction
 
+FEW, MUCH = 0.01, 0.5  # a hundredth of the items (at least one) that hold half of the variance outweigh all others
+FEWEST_ITEMS = 10  # for any of this to be said
+
 
 @dataclasses.dataclass(frozen=True)
 class Block:
@@ -47,11 +50,30 @@ class Modality:
     warnings: tuple[str, ...] = ()
 
 
+def _absurd_items(raw: RawModality, block: Block) -> list[str]:
+    """Return a sentence if a few items hold more than half of a block's variance: the components see only these."""
+    rows = reduction.rows_of(block.matrix)
+    count = rows.shape[0]
+    if count < FEWEST_ITEMS:
+        return []
+    shares = reduction.shares_of_variance(rows)
+    few = max(1, int(count * FEW))
+    if np.partition(shares, -few)[-few:].sum() <= MUCH:
+        return []
+    most = int(shares.argmax())
+    return [
+        f"{raw.modality}: {few} of {count} items have more than {MUCH:.0%} of the variance of {rows.shape[1]} columns, "
+        f"item {raw.items[most]} alone {shares[most]:.1%}: beside them all others are nearly the same; look for an "
+        "absurd number in its line"
+    ]
+
+
 def reduced(raw: RawModality) -> Modality:
-    """Reduce each block as it asks and put the blocks side by side."""
+    """Reduce each block as it asks and put the blocks side by side; warn of items that outweigh all others."""
     blocks = (
         block.matrix if block.components is None else reduction.reduce_to(block.matrix, block.components)
         for block in raw.blocks
     )
     matrix = np.hstack([np.asarray(block, dtype=np.float32) for block in blocks])
-    return Modality(raw.modality, raw.items, matrix, raw.warnings)
+    absurd = [warning for block in raw.blocks for warning in _absurd_items(raw, block)]
+    return Modality(raw.modality, raw.items, matrix, (*raw.warnings, *absurd))

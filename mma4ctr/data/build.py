@@ -10,14 +10,17 @@ import numpy as np
 import polars as pl
 
 from mma4ctr.cli import UserError
-from mma4ctr.data import interactions, raw_files
+from mma4ctr.data import interactions, raw_files, raw_folder
+from mma4ctr.data.blocks import Modality
 from mma4ctr.data.registry import DATASETS, TASKS, tasks_of
 from mma4ctr.executor import Executor
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, disk, reading
 from mma4ctr.store.building import Build, Built, rebuild
 from mma4ctr.store.records import INTER, MULTIMODAL
+
+MOST_WITHOUT = 0.5  # of the kept items: where more have no line of a modality, files are likely to be missing
 
 # ---- step 1
 
@@ -27,15 +30,15 @@ def histogram(counts: pl.Series) -> np.ndarray:
     return counts.alias("rows").value_counts().sort("rows").cast(pl.Int64).to_numpy(order="c")
 
 
-def active_users(settings: Settings, dataset: str, counts: pl.DataFrame) -> np.ndarray:
-    """Return the users (n,) int64 with enough raw rows."""
+def active_users(settings: Settings, dataset: str, counts: pl.DataFrame, what: str = "rows") -> np.ndarray:
+    """Return the users (n,) int64 with enough of what was counted (user, len)."""
     least = settings.min_interactions[dataset]
     active = counts.filter(pl.col("len") >= least)["user"]
     if active.is_empty():
         most = int(counts["len"].to_numpy().max(initial=0))
         raise UserError(
-            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has {most} rows, so "
-            "that no user is left; lower it"
+            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has {most} {what}, "
+            "so that no user is left; lower it"
         )
     return active.to_numpy()
 
@@ -54,7 +57,7 @@ def write_recbole(file: Path, users: np.ndarray, items: np.ndarray, columns: dic
     frame = pl.DataFrame({
         "user_id:token": users, "item_id:token": items, **columns, "timestamp:float": np.arange(len(users)),
     })  # fmt: skip
-    with artifacts.replacing(file) as temporary:
+    with disk.replacing(file) as temporary:
         frame.write_csv(temporary, separator="\t")
     return file
 
@@ -81,6 +84,10 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
     if totals["rows"][0] == 0:
         raise UserError(f"{raw[0]}: has no rows after its header; download it again")
     frame = interactions.keep(executor, parts, active_users(settings, dataset, user_counts), reader, own)
+    if reader.minimum_counts:  # fewer than raw rows, so that all users that have enough are among the kept ones
+        distinct = interactions.count_distinct(frame, reader.minimum_counts)
+        what = f"distinct rows of {', '.join(('user', *reader.minimum_counts))}"
+        frame = interactions.of_users(frame, active_users(settings, dataset, distinct, what))
     device = main_devices(frame)
     users, items = device["user"].to_numpy(), frame["item"].unique().sort().to_numpy()
     by_id = frame.with_columns(
@@ -101,13 +108,16 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
     counts: dict[str, object] = {
         "raw": {"rows": totals["rows"][0], "users": len(user_counts), "items": len(item_counts)},
         "kept": {"rows": len(frame), "users": len(users), "items": len(items)},
+        "rows of a user sorted by": reader.order(raw[0]),
     }
+    untimed = int((frame["time"] < 0).sum())
+    warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
     tasks = tasks_of([dataset])
     for task in tasks:
         written = write_task(settings, task, by_id, users, items)
         files += written.files
         counts |= written.counts
-    return Built(files, counts, tasks)
+    return Built(files, counts, tasks, warnings)
 
 
 def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force: bool) -> None:
@@ -128,22 +138,35 @@ def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force
 # ---- step 2
 
 
+def coverage(found: Modality, kept: np.ndarray, files: str) -> tuple[str, list[str]]:
+    """Return how many of the `kept` (n,) items have no line of a modality, and a warning if most of them have none."""
+    without = int((~np.isin(kept, found.items)).sum())
+    said = f"{without:,} of {len(kept):,} kept items ({without / max(len(kept), 1):.1%})"
+    doubtful = without > MOST_WITHOUT * len(kept)
+    return said, [f"{found.modality}: {said} have no line in {files}; look whether files are missing"] * doubtful
+
+
 def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write the item ids and the matrix of each modality of one data set."""
     reader, folder = DATASETS[dataset], settings.raw_folder(dataset)
-    kept = artifacts.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
+    kept = reading.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
+    read = {modality: raw_folder.listed(files) for modality, files in reader.feature_files(folder).items()}
     files: list[Path] = []
     counts: dict[str, object] = {}
     warnings: list[str] = []
     for found in reader.read_modalities(folder, kept, values, executor):
-        if len(found.items) == 0:
-            continue
-        keys = {"dataset": dataset, "modality": found.modality}
-        files.append(artifacts.save(settings, "modality_items", found.items, **keys))
-        files.append(artifacts.save(settings, "modality", found.matrix, **keys))
-        counts[found.modality] = {"items": len(found.items), "columns": found.matrix.shape[1]}
         warnings += found.warnings
+        if len(found.items):
+            keys = {"dataset": dataset, "modality": found.modality}
+            files.append(artifacts.save(settings, "modality_items", found.items, **keys))
+            files.append(artifacts.save(settings, "modality", found.matrix, **keys))
+            counts[found.modality] = {"items": len(found.items), "columns": found.matrix.shape[1]}
+        counts[f"{found.modality} read from"] = read[found.modality]
+        if reader.needs_kept_items:
+            said, doubts = coverage(found, kept, read[found.modality])
+            counts[f"{found.modality} without a line"] = said
+            warnings += doubts
     there = [modality for modality in reader.modalities if modality in counts]
     for modality in reader.modalities:
         if modality not in counts:

@@ -38,7 +38,7 @@ class DataSet(abc.ABC):
     tasks : tuple of Task
         What is predicted: labels among the columns of `interactions`.
     minimum : int
-        The default of ``min_interactions``: raw rows of a user that is kept.
+        The default of ``min_interactions``: how many rows a user has to have.
     actions : tuple of str
         Columns of `interactions`, 0 or 1, whose positives the statistics count.
     modalities : tuple of str
@@ -51,6 +51,9 @@ class DataSet(abc.ABC):
         Keys of path.json of its own, which `interactions` depends on.
     modality_settings : tuple of str
         Keys of path.json that `read_modalities` depends on.
+    minimum_counts : tuple of str
+        What makes two rows of a user one where `minimum` is counted: columns among item and labels; without any, every
+        raw row counts.
     needs_kept_items : bool
         Whether modalities are read for the items of kept users alone.
     weights : mapping of str to int
@@ -71,6 +74,7 @@ class DataSet(abc.ABC):
     place: ClassVar[int] = 100
     settings: ClassVar[Mapping[str, Key]] = MappingProxyType({})
     modality_settings: ClassVar[tuple[str, ...]] = ()
+    minimum_counts: ClassVar[tuple[str, ...]] = ()
     needs_kept_items: ClassVar[bool] = True
     weights: ClassVar[Mapping[str, int]] = MappingProxyType({})
     published: ClassVar[Published | None] = None
@@ -102,6 +106,16 @@ class DataSet(abc.ABC):
             Rows of a user are sorted by time, those of equal time keep their order. In a row that cannot be read
             ``user`` is null.
         """
+
+    def order(self, file: Path) -> str:
+        """Say by what the rows of a user are sorted, in words: by the time that the log has, or what it lacks.
+
+        Parameters
+        ----------
+        file : Path
+            An interaction file.
+        """
+        return "time, equal times by place in the file"
 
     def explain(self, file: Path) -> None:  # noqa: B027 - a data set may leave it at the name of the file
         """Raise the `UserError` that names the first line of an interaction file that cannot be read."""

@@ -70,6 +70,16 @@ def keep(
     return frame.sort("user", "time", maintain_order=True)
 
 
+def count_distinct(interactions: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """Return the rows of each user (user, len), where rows that agree in `columns` count once."""
+    return interactions.select("user", *columns).unique().group_by("user").len()
+
+
+def of_users(interactions: pl.DataFrame, users: np.ndarray) -> pl.DataFrame:
+    """Return the interactions of `users` (n,) int64, in their order."""
+    return interactions.filter(pl.col("user").is_in(pl.Series(users).implode()))
+
+
 def task_rows(interactions: pl.DataFrame, label: str, protocol: Protocol) -> np.ndarray:
     """Return the rows (n, 3) int32 of one task from sorted interactions, repeats collapsed as `protocol` has it.
 

@@ -166,6 +166,13 @@ class SpreadRows(reduction.Rows):
         """Return the sum over blocks of ``function(block, *shared)``; only the summands travel."""
         return sum(self.executor.map(function, self.blocks, *shared))
 
+    def each(self, function: Callable, *shared: Any) -> np.ndarray:
+        """Return the numbers (rows,) float64 that ``function(block, *shared)`` returns of each block's rows."""
+        result = np.empty(self.shape[0])
+        for places, numbers in zip(self.places, self.executor.map(function, self.blocks, *shared), strict=True):
+            result[places] = numbers
+        return result
+
     def transformed(self, components: reduction.Components) -> np.ndarray:
         """Return the projection (rows, components) float32; every worker projects its own rows."""
         result = np.empty((self.shape[0], components.axes.shape[1]), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""What the readers of both challenges share: tables of integers and files with one JSON object a line.
+"""What the readers of raw files share: files and their lines, and tables of integers.
 
 Polars reads in parallel and in bounded memory, but says little about where a file is broken. So a failed read is
 followed by a plain walk through the file that finds the first broken line and names it.
@@ -6,24 +6,26 @@ followed by a plain walk through the file that finds the first broken line and n
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 import itertools
+import os
 import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
-import orjson
 import polars as pl
 import scipy.sparse
 
 from mma4ctr.cli import UserError
+from mma4ctr.data import raw_folder
 from mma4ctr.executor import Executor
 
-ITEM_ID = r'"item_id"\s*:\s*(-?\d{1,18})\s*[,}]'
-LINE_SEPARATOR = "\x1f"  # does not occur in raw files, so that each line is one field
-INTEGER = re.compile(r"[+-]?[0-9]{1,18}")
+INTEGER = re.compile(r"[ \t]*([+-]?)0*([0-9]+)\r?")  # what Polars takes for one
+LEAST, MOST = -(2**63), 2**63 - 1  # any of these is an id
+LONGEST_LINE = 2**20  # bytes: four times the longest published line, and few enough to hold some copies of it
+LINE_END_TAIL = 2**14  # bytes of a window of lines that are read first to find where its last line ends
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,8 +43,9 @@ class Part:
 
     @property
     def source(self) -> Path | bytes:
-        """What Polars scans: a whole file by its path, in bounded memory; a range of it as its bytes."""
+        """What Polars scans: a whole file by its path, of lines that are not too long; a range of it as its bytes."""
         if self.end is None:
+            check_line_lengths(self.file)
             return self.file
         with open(self.file, "rb") as stream:
             stream.seek(self.start)
@@ -51,6 +54,7 @@ class Part:
 
 def parts_of(file: Path, size: int) -> list[Part]:
     """Cut a file at line ends into parts of about `size` bytes, longer by the rest of a line at most."""
+    check_line_lengths(file)
     parts, start, length = [], 0, file.stat().st_size
     with open(file, "rb") as stream:
         while start < length:
@@ -73,19 +77,53 @@ def parts(executor: Executor, files: Sequence[Path], *, streamed: bool = False) 
 
 
 def require_file(file: Path, key: str) -> None:
-    """Raise `UserError` unless `file` exists and is not empty; `key` is the key of path.json that leads to it."""
+    """Raise `UserError` unless `file` is plain and not empty; `key` is the key of path.json that leads to it."""
     if file.exists() and not file.is_file():
         raise UserError(f"{file}: is a folder, expected a raw file; put the file there or change {key} in path.json")
     if not file.exists():
-        raise UserError(f"{file}: no such raw file; put it there or change {key} in path.json")
+        raise UserError(f"{file}: no such raw file; {raw_folder.instead_of(file)} or change {key} in path.json")
     if file.stat().st_size == 0:
         raise UserError(f"{file}: the file is empty; download it again")
+    raw_folder.check_unpacked(file)
 
 
 def shown(value: object) -> str:
     """Return what was found as it goes into a message: one line, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def line_number(file: Path, place: int) -> int:
+    """Return the number, from 1, of the line that starts at the byte `place` of a file."""
+    number = 1
+    with open(file, "rb") as stream:
+        while place > 0 and (block := stream.read(min(place, LONGEST_LINE))):
+            number, place = number + block.count(b"\n"), place - len(block)
+    return number
+
+
+def _end_of_lines(stream: BinaryIO, start: int) -> int:
+    """Return where the last line ends that ends within `LONGEST_LINE` bytes of `start`; `start` if none does."""
+    end = start + LONGEST_LINE + 1
+    for tail in (LINE_END_TAIL, end - start):  # nearly always it is in the first, so that little is read
+        stream.seek(end - tail)
+        if (found := stream.read(tail).rfind(b"\n")) >= 0:
+            return end - tail + found + 1
+    return start
+
+
+def check_line_lengths(file: Path) -> None:
+    """Raise the `UserError` that names the first line of more than `LONGEST_LINE` bytes; read little of the others."""
+    with open(file, "rb", buffering=0) as stream:
+        start, size = 0, os.fstat(stream.fileno()).st_size
+        while size - start > LONGEST_LINE:
+            end = _end_of_lines(stream, start)
+            if end == start:
+                raise UserError(
+                    f"{file}:{line_number(file, start)}: the line is longer than {LONGEST_LINE:,} bytes, expected one "
+                    "row or object; mend or remove the line"
+                )
+            start = end
 
 
 def header_of(file: Path, wanted: Sequence[str]) -> list[str]:
@@ -96,13 +134,14 @@ def header_of(file: Path, wanted: Sequence[str]) -> list[str]:
     UserError
         If a wanted column is missing, or one is there twice.
     """
+    check_line_lengths(file)
     with open(file, encoding="utf-8-sig", errors="replace", newline="\n") as stream:
         columns = stream.readline().rstrip("\r\n").split(",")
     missing = [name for name in wanted if name not in columns]
     if missing:
         raise UserError(
-            f"{file}:1: missing column {', '.join(missing)}; found {repr(','.join(columns))[:400]}, expected a header "
-            f"line with {', '.join(wanted)}; rename or add the column"
+            f"{file}:1: missing column {', '.join(missing)}; found {shown(','.join(columns))}, expected a header line "
+            f"with {', '.join(wanted)}, without quotes; rename or add the column"
         )
     twice = [name for name in columns if columns.count(name) > 1]
     if twice:
@@ -155,10 +194,10 @@ def explain_integers(
 ) -> None:
     """Raise the `UserError` that names the first line and field of `file` that `scan_integers` cannot take."""
     places = [(columns.index(name), name) for name in wanted]
-    with open(file, encoding="utf-8-sig", errors="replace", newline="\n") as stream:
+    with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="\n") as stream:
         for number, line in enumerate(itertools.islice(stream, int(header), None), start=1 + int(header)):
             fields = line.rstrip("\r\n").split(separator)
-            problem = _problem_of_fields(fields, columns, places, labels)
+            problem = _problem_of_fields(fields, columns, places, labels) or _problem_of_text(line)
             if problem:
                 raise UserError(f"{file}:{number}: {problem}; mend or remove the line")
 
@@ -169,77 +208,49 @@ def _problem_of_fields(
     if fields == [""]:
         return "found an empty line, expected a row"
     if len(fields) != len(columns):
-        return f"found {len(fields)} fields, expected {len(columns)} ({', '.join(columns)})"
+        return f"found {len(fields)} fields, expected {len(columns)}: {shown(', '.join(columns))}"
     for place, name in places:
-        if not INTEGER.fullmatch(fields[place]):
-            return f"field {name} is {shown(fields[place])}, expected an integer"
-        if name in labels and int(fields[place]) not in (0, 1):
-            return f"field {name} is {fields[place]}, expected 0 or 1"
+        problem = problem_of_integer(fields[place], labelled=name in labels)
+        if problem:
+            is_short = INTEGER.fullmatch(fields[place]) and len(fields[place]) <= len(str(LEAST))
+            return f"field {name} is {fields[place] if is_short else shown(fields[place])}, expected {problem}"
     if fields[-1] == "":
-        return f"field {columns[-1]} is empty, expected a value"
-    if any("\ufffd" in field for field in fields):
+        return f"field {columns[-1]:.60} is empty, expected a value"
+    return None
+
+
+def problem_of_integer(text: str, *, labelled: bool = False) -> str | None:
+    """Return what was expected where `text` is no integer of 64 bits, or no 0 or 1 if it is a label; otherwise None."""
+    found = INTEGER.fullmatch(text)
+    if not found:
+        return "an integer"
+    number = int(f"{found[1]}{found[2]}") if len(found[2]) <= len(str(MOST)) else None  # Python reads few digits only
+    if labelled:
+        return None if number in (0, 1) else "0 or 1"
+    return None if number is not None and LEAST <= number <= MOST else f"an integer from {LEAST} to {MOST}"
+
+
+def _problem_of_text(line: str) -> str | None:
+    """Return what is wrong with a line that was decoded with its odd bytes escaped as surrogates."""
+    try:
+        line.encode()
+    except UnicodeEncodeError:
         return "found bytes that are no UTF-8 text"
     return None
 
 
 def explain_text(file: Path) -> None:
-    """Raise the `UserError` that names the first line of `file` that `scan_lines` cannot take."""
-    with open(file, encoding="utf-8", errors="replace", newline="\n") as stream:
+    """Raise the `UserError` that names the first line of `file` that is no UTF-8 text."""
+    with open(file, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
         for number, line in enumerate(stream, start=1):
-            if "\ufffd" in line or LINE_SEPARATOR in line:
-                raise UserError(f"{file}:{number}: found bytes that are no UTF-8 text; mend or remove the line")
-
-
-def scan_lines(part: Part) -> pl.LazyFrame:
-    """Scan a text file lazily as one string column ``line``."""
-    return pl.scan_csv(
-        part.source, separator=LINE_SEPARATOR, has_header=False, quote_char=None, glob=False, schema={"line": pl.String}
-    )  # fmt: skip
-
-
-def scan_kept_objects(part: Part, kept: np.ndarray) -> pl.LazyFrame:
-    """Scan the lines of a file of JSON objects whose ``item_id`` is among `kept`, without parsing the others.
-
-    Returns
-    -------
-    polars.LazyFrame
-        Columns ``item`` (int64, null where a line names no item) and ``line`` (the line as it stands), in file order.
-        Empty lines are left out.
-    """
-    item = pl.col("line").str.extract(ITEM_ID).cast(pl.Int64)
-    kept_items = pl.Series("kept", kept).implode()
-    lines = scan_lines(part).filter(pl.col("line").is_not_null())
-    return lines.with_columns(item=item).filter(pl.col("item").is_in(kept_items) | item.is_null())
-
-
-def explain_objects(file: Path, kept: np.ndarray, problem_of: Callable[[dict], str | None]) -> None:
-    """Raise the `UserError` that names the first broken line of a file of JSON objects.
-
-    Lines of items that are not kept are passed over, as they are in `scan_kept_objects`. `problem_of` says what is
-    wrong with a parsed line, or None.
-    """
-    wanted = set(kept.tolist())
-    item_id = re.compile(ITEM_ID.encode())
-    with open(file, "rb") as stream:
-        for number, line in enumerate(stream, start=1):
-            found = item_id.search(line)
-            if line.rstrip(b"\r\n") == b"" or (found and int(found[1]) not in wanted):
-                continue
-            problem = _problem_of_line(line, problem_of)
+            problem = _problem_of_text(line)
             if problem:
                 raise UserError(f"{file}:{number}: {problem}; mend or remove the line")
 
 
-def _problem_of_line(line: bytes, problem_of: Callable[[dict], str | None]) -> str | None:
-    try:
-        content = orjson.loads(line.removeprefix(codecs.BOM_UTF8))
-    except orjson.JSONDecodeError as error:
-        return f"broken JSON ({error.msg} at column {error.colno}), expected one JSON object"
-    if not isinstance(content, dict):
-        return f"found {shown(content)}, expected one JSON object with item_id"
-    if type(content.get("item_id")) is not int:
-        return f"item_id is {shown(content.get('item_id'))}, expected an integer"
-    return problem_of(content)
+def scan_lines(part: Part) -> pl.LazyFrame:
+    """Scan a text file lazily: columns ``number``, from 0 in the part, and ``line``, without its end."""
+    return pl.scan_lines(part.source, row_index_name="number", glob=False)
 
 
 def collect(frames: Iterable[pl.LazyFrame], explain: Callable[[], None], file: Path) -> list[pl.DataFrame]:

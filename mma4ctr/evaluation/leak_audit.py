@@ -8,12 +8,13 @@ several times with all labels of the task shuffled. Shuffled labels depend on no
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
 from mma4ctr.evaluation import metrics
 from mma4ctr.inputs.rows import load_fused
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.settings import Settings
 
 DRAWS = 20
@@ -25,6 +26,8 @@ class Audit:
 
     Attributes
     ----------
+    test_users : int
+        How many users have test rows.
     auc : float
         With the labels as they are.
     shuffled, spread : float
@@ -33,6 +36,7 @@ class Audit:
         Of the AUC of scores that know nothing of the labels (Mann and Whitney).
     """
 
+    test_users: int
     auc: float
     shuffled: float
     spread: float
@@ -58,8 +62,13 @@ def rate_auc(task_rows: np.ndarray, clicks: np.ndarray, seen: np.ndarray, test: 
     return metrics.auc(clicks[test], rate[users[test]])
 
 
+def orders_of(protocol: str) -> tuple[str | None, ...]:
+    """Return each order of users that a protocol's split can take; None alone where it does not cut between users."""
+    return tuple(USER_ORDERS) if PROTOCOLS[protocol].orders_users else (None,)
+
+
 def audit(settings: Settings, task: str, protocol: str) -> Audit:
-    """Audit one task under one protocol, on the rows of the fused features."""
+    """Audit one task under one protocol, on the rows of the fused features and the split of path.json."""
     found = load_fused(settings, task, protocol)
     task_rows, test = found.rows, found.parts["test"]
     seen = np.flatnonzero(PROTOCOLS[protocol].embedding_rows(task_rows[:, 0]))
@@ -67,7 +76,9 @@ def audit(settings: Settings, task: str, protocol: str) -> Audit:
     clicks = task_rows[:, 2]
     shuffled = [rate_auc(task_rows, generator.permutation(clicks), seen, test) for _ in range(DRAWS)]
     positives = int(clicks[test].sum())
-    error = np.sqrt((len(test) + 1) / (12 * positives * (len(test) - positives)))
+    pairs = positives * (len(test) - positives)
+    error = math.sqrt((len(test) + 1) / (12 * pairs)) if pairs else math.nan
     return Audit(
-        rate_auc(task_rows, clicks, seen, test), float(np.mean(shuffled)), float(np.std(shuffled, ddof=1)), float(error)
-    )
+        len(np.unique(task_rows[test, 0])), rate_auc(task_rows, clicks, seen, test), float(np.mean(shuffled)),
+        float(np.std(shuffled, ddof=1)), error,
+    )  # fmt: skip

@@ -16,7 +16,7 @@ from mma4ctr.data.registry import tasks_of
 from mma4ctr.features import fusion, user_embedding
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import artifacts, reading, records
 from mma4ctr.store.building import Build, Built, rebuild
 
 EMBEDDING = "get_user_embedding.py"
@@ -50,16 +50,16 @@ def user_embeddings(settings: Settings, dataset: str, protocol: str, *, force: b
 def write_user_embeddings(settings: Settings, task: str, protocol: str, modalities: Sequence[str]) -> Built:
     """Write a (users, length + 1) float32 matrix for each modality of one task."""
     dataset = settings.dataset_of(task)
-    users = artifacts.load(settings, "users", dataset=dataset)
-    item_ids = artifacts.load(settings, "items", dataset=dataset)
-    rows = artifacts.load(settings, "rows", task=task, protocol=protocol)
+    users = reading.load(settings, "users", dataset=dataset)
+    item_ids = reading.load(settings, "items", dataset=dataset)
+    rows = reading.load(settings, "rows", task=task, protocol=protocol)
     rows = rows[PROTOCOLS[protocol].embedding_rows(rows[:, 0])]
     files: list[Path] = []
     counts: dict[str, object] = {"users": len(users), "rows used": len(rows)}
     keys = records.embedding_keys(settings, task, protocol)
     for modality in cli.track(modalities):
-        ids = artifacts.load(settings, "modality_items", dataset=dataset, modality=modality)
-        matrix = artifacts.load(settings, "modality", dataset=dataset, modality=modality)
+        ids = reading.load(settings, "modality_items", dataset=dataset, modality=modality)
+        matrix = reading.load(settings, "modality", dataset=dataset, modality=modality)
         difference = user_embedding.clicked_minus_unclicked(rows, places_in(ids, item_ids), matrix, len(users))
         length, method = settings.user_embedding_length, settings.user_reduction
         embedding = user_embedding.finish(difference, users[:, 1], method, length)
@@ -91,7 +91,7 @@ class OneModality:
 
     def table(self, modality: str) -> np.ndarray:
         """Return the matrix (items, columns) float32 of a modality."""
-        return artifacts.load(self.settings, "modality", dataset=self.dataset, modality=modality)
+        return reading.load(self.settings, "modality", dataset=self.dataset, modality=modality)
 
     def words(self, items: int, columns: int) -> str:
         """Return what is counted of a feature."""
@@ -106,12 +106,12 @@ class EveryModality:
     def __init__(self, settings: Settings, dataset: str, modalities: Sequence[str]) -> None:
         self.dataset = dataset
         keys = {name: {"dataset": dataset, "modality": name} for name in modalities}
-        ids = {name: artifacts.load(settings, "modality_items", **keys[name]) for name in modalities}
+        ids = {name: reading.load(settings, "modality_items", **keys[name]) for name in modalities}
         fused = functools.reduce(lambda common, own: common[places_in(own, common) >= 0], ids.values())
         if len(fused) == 0:
             raise UserError(f"{dataset}: no item has all of {', '.join(modalities)}, so that nothing can be fused")
         self.tables = {
-            name: fusion.fusable(ids[name], artifacts.load(settings, "modality", **keys[name]), fused)
+            name: fusion.fusable(ids[name], reading.load(settings, "modality", **keys[name]), fused)
             for name in modalities
         }
         self.files = [artifacts.save(settings, "fused_items", fused, dataset=dataset)]
@@ -184,7 +184,7 @@ def write_matrices(settings: Settings, dataset: str, script: str, modalities: Se
 def _joins(settings: Settings, dataset: str, feature: str) -> dict:
     """Return which item list a feature goes by and which tables it joins side by side."""
     keys = {"dataset": dataset, "feature": feature, "script": fusion.script_of(feature)}
-    joins = artifacts.load_json(settings, "joins", **keys)
+    joins = reading.load_json(settings, "joins", **keys)
     references = [joins.get("items"), *(joins.get("tables") or [None])]
     if not all(isinstance(one, dict) and set(one) == {"name", "keys"} and one["name"] in artifacts.ARTIFACTS
                for one in references):  # fmt: skip
@@ -195,12 +195,25 @@ def _joins(settings: Settings, dataset: str, feature: str) -> dict:
 
 def _load(settings: Settings, named: dict) -> np.ndarray:
     """Read what the list of joins names (see `reference`)."""
-    return artifacts.load(settings, named["name"], **named["keys"])
+    return reading.load(settings, named["name"], **named["keys"])
 
 
 def load_item_ids(settings: Settings, dataset: str, feature: str) -> np.ndarray:
     """Return the sorted ids (items,) int64 of the items that have a feature."""
     return _load(settings, _joins(settings, dataset, feature)["items"])
+
+
+def load_user_embeddings(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
+    """Return the user embeddings of the modalities of a feature, side by side: (users, columns) float32.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged.
+    """
+    keys = records.embedding_keys(settings, task, protocol)
+    tables = (reading.load(settings, "user_embedding", modality=one, **keys) for one in FEATURES[feature].modalities)
+    return np.hstack(list(tables))
 
 
 def load_items(settings: Settings, dataset: str, feature: str) -> tuple[np.ndarray, np.ndarray]:

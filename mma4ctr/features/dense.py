@@ -1,55 +1,166 @@
-"""The published layout of the matrices, written out for whoever needs it (``--dense`` of steps 4 and 5)."""
+"""Features written out row by row, for whoever needs them (``--dense`` of steps 4 and 5).
+
+Published matrices have one row for each interaction: [user id | user embeddings | item features | click], of which the
+published mlp.py skips the user id. There are two layouts here, the input of mlp.py and what does not depend on step 3.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from mma4ctr import cli
+from mma4ctr.catalogue import LENGTH_0_FEATURE
+from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import tasks_of
 from mma4ctr.features import fusion
-from mma4ctr.features.build import load_items
+from mma4ctr.features.build import EMBEDDING, load_items, load_user_embeddings
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import artifacts, disk, reading, records
+from mma4ctr.store.records import Record
 
-ROWS_AT_ONCE = 65_536
+ROWS_AT_ONCE = 16_384
+LARGEST_ID = 2**53  # beyond it float64 cannot tell whole numbers apart
 
 
-def write(settings: Settings, task: str, feature: str, protocol: str) -> Path:
-    """Write the published layout of one feature of one task.
+def user_ids(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
+    """Return the ids of the users as a column (users, 1) float64.
 
-    The file is a (rows, 1 + columns + 1) float64 matrix of user id, unscaled item features and click, over the rows
-    that the feature covers, in the order of the task. It is written piece by piece.
+    Raises
+    ------
+    UserError
+        If one is too large for its column.
     """
-    dataset = settings.dataset_of(task)
-    user_ids = artifacts.load(settings, "users", dataset=dataset)[:, 0]
-    item_ids = artifacts.load(settings, "items", dataset=dataset)
-    rows = artifacts.load(settings, "rows", task=task, protocol=protocol)
+    keys = {"dataset": settings.dataset_of(task)}
+    ids = reading.load(settings, "users", **keys)[:, :1]
+    beyond = ids[(ids > LARGEST_ID) | (ids < -LARGEST_ID)]
+    if len(beyond):
+        raise UserError(
+            f"{artifacts.path(settings, 'users', **keys)}: user id {beyond[0]} is beyond {LARGEST_ID}, up to which a "
+            "float64 column tells ids apart; write embeddings (--dense, user_embedding_length 1 or more) instead of ids"
+        )
+    return ids.astype(np.float64)
+
+
+def embeddings(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
+    """Return the user columns of mlp.py's input, unscaled: embeddings (users, columns) float32.
+
+    With user_embedding_length 0 they are the bare user id (users, 1) float64.
+    """
+    bare = settings.user_embedding_length == 0
+    return (user_ids if bare else load_user_embeddings)(settings, task, feature, protocol)
+
+
+@dataclasses.dataclass(frozen=True)
+class Layout:
+    """What stands before item features and click.
+
+    Attributes
+    ----------
+    artifact : str
+        The name of its files among `artifacts.ARTIFACTS`.
+    user_columns : callable
+        ``(settings, task, feature, protocol) -> (users, columns)``.
+    has_embeddings : bool
+        Whether it depends on step 3, and on the user_embedding_length.
+    """
+
+    artifact: str
+    user_columns: Callable[[Settings, str, str, str], np.ndarray]
+    has_embeddings: bool
+
+    def writable(self, settings: Settings, features: Sequence[str]) -> list[str]:
+        """Return those of some features that can be written."""
+        no_embedding = self.has_embeddings and settings.user_embedding_length == 0
+        return [name for name in features if not no_embedding or name == LENGTH_0_FEATURE]
+
+    def require(self, settings: Settings, dataset: str, protocol: str) -> list[Record]:
+        """Return the records that it depends on; raise `UserError` if a step has not run since something changed."""
+        found = [records.require(settings, records.INTER, dataset)]
+        if self.has_embeddings and settings.user_embedding_length > 0:
+            keys = [records.embedding_keys(settings, task, protocol) for task in tasks_of([dataset])]
+            found += [records.require(settings, EMBEDDING, dataset, own) for own in keys]
+        return found
+
+
+LAYOUTS = {
+    "embeddings": Layout("dense_embeddings", embeddings, True),
+    "ids": Layout("dense_ids", user_ids, False),
+}  # fmt: skip
+
+
+def write_rows(stream: BinaryIO, users: np.ndarray, items: np.ndarray, rows: np.ndarray, places: np.ndarray) -> None:
+    """Write the rows of a matrix as one .npy file of float64, some at a time.
+
+    Parameters
+    ----------
+    stream : file, open for writing
+    users : (users, user columns) float array
+    items : (m, item columns) float32 array
+    rows : (n, 3) int32 array
+        User index, item index, click.
+    places : (n,) int array
+        The row of `items` of each row.
+    """
+    shape = (len(rows), users.shape[1] + items.shape[1] + 1)
+    header = {"descr": np.dtype(np.float64).str, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(stream, header)
+    for start in range(0, len(rows), ROWS_AT_ONCE):
+        part, place = rows[start : start + ROWS_AT_ONCE], places[start : start + ROWS_AT_ONCE]
+        columns = (users[part[:, 0]], items[place], part[:, 2:])
+        stream.write(np.concatenate(columns, axis=1, dtype=np.float64).data)
+
+
+def write(settings: Settings, task: str, feature: str, protocol: str, layout: str) -> Path:
+    """Write one feature of one task row by row, whole or not at all.
+
+    The file is a (rows, user columns + item columns + 1) float64 matrix of user columns, unscaled item features and
+    click, over the rows that the feature covers, in the order of the task.
+
+    Raises
+    ------
+    UserError
+        If an artefact is missing or damaged, or a user id is too large for its column.
+    """
+    dataset, script, form = settings.dataset_of(task), fusion.script_of(feature), LAYOUTS[layout]
+    rows = reading.load(settings, "rows", task=task, protocol=protocol)
     ids, items = load_items(settings, dataset, feature)
-    place = places_in(ids, item_ids)[rows[:, 1]]
-    rows, place = rows[place >= 0], place[place >= 0]
-    script = fusion.script_of(feature)
-    file = artifacts.path(settings, "dense", task=task, feature=feature, protocol=protocol, script=script)
-    with artifacts.replacing(file) as temporary:
-        shape = (len(rows), items.shape[1] + 2)
-        dense = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.float64, shape=shape)
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            part = slice(start, start + ROWS_AT_ONCE)
-            dense[part, 0] = user_ids[rows[part, 0]]
-            dense[part, 1:-1] = items[place[part]]
-            dense[part, -1] = rows[part, 2]
-        dense.flush()
-        del dense
+    places = places_in(ids, reading.load(settings, "items", dataset=dataset))[rows[:, 1]]
+    rows, places = rows[places >= 0], places[places >= 0]
+    users = form.user_columns(settings, task, feature, protocol)
+    keys = {**records.embedding_keys(settings, task, protocol), "feature": feature, "script": script}
+    file = artifacts.path(settings, form.artifact, **keys)
+    with disk.replacing(file) as temporary, open(temporary, "wb") as stream:
+        write_rows(stream, users, items, rows, places)
     return file
 
 
-def write_all(settings: Settings, dataset: str, features: Sequence[str], protocol: str) -> None:
-    """Write the published layout of `features` for each task of a data set, and print what was written."""
-    records.require(settings, records.INTER, dataset)
-    for task in tasks_of([dataset]):
-        for feature in cli.track(features):
-            file = write(settings, task, feature, protocol)
-            print(f"  dense: {file} ({file.stat().st_size / 1e6:,.1f} MB)")
+def write_all(settings: Settings, dataset: str, features: Sequence[str], protocol: str, layout: str) -> None:
+    """Write features row by row for each task of a data set, and print what was written.
+
+    Raises
+    ------
+    UserError
+        If an earlier step has not run, or not since something changed; if none of the features can be written.
+    """
+    taken = LAYOUTS[layout].writable(settings, features)
+    left_out = [name for name in features if name not in taken]
+    if features and not taken:
+        raise UserError(
+            f"{settings.file}: user_embedding_length is 0, which only {LENGTH_0_FEATURE} takes, so that --dense has "
+            f"nothing to write of {', '.join(features)}; set it to 1 or more, or give --dense ids"
+        )
+    used = [record.reference for record in LAYOUTS[layout].require(settings, dataset, protocol)]
+    with records.reading(settings, used):
+        LAYOUTS[layout].require(settings, dataset, protocol)  # nobody has changed them before they were locked
+        for task in tasks_of([dataset]):
+            for feature in cli.track(taken):
+                file = write(settings, task, feature, protocol, layout)
+                print(f"  dense: {file} ({file.stat().st_size / 1e6:,.1f} MB)")
+    if left_out:
+        print(f"  dense: not {', '.join(left_out)}: user_embedding_length is 0, which only {LENGTH_0_FEATURE} takes")

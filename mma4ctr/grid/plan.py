@@ -21,7 +21,7 @@ from mma4ctr.models.losses import LOSSES
 from mma4ctr.runs import fit
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings, content_of
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, disk
 from mma4ctr.training.devices import device_of
 
 TRAINING_SHARE = 0.8  # of a task's rows
@@ -79,7 +79,7 @@ def prepare(settings: Settings, jobs: Sequence[Job]) -> None:
     for variant, length, dataset in needed:
         own = settings.with_embedding(variant.reduction, length)
         if own is not settings:
-            artifacts.write_json(own.file, content_of(own))
+            disk.write_json(own.file, content_of(own))
         if length > 0:
             build.user_embeddings(own, dataset, variant.protocol, force=False, quiet=True)
 

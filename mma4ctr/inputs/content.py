@@ -7,16 +7,17 @@ from the two tables (see `training.batches`).
 from __future__ import annotations
 
 import dataclasses
+import warnings
 
 import numpy as np
 
-from mma4ctr.catalogue import FEATURES, LENGTH_0_FEATURE
+from mma4ctr.catalogue import LENGTH_0_FEATURE
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import TASKS
-from mma4ctr.features.build import load_items
+from mma4ctr.features.build import load_items, load_user_embeddings
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +37,25 @@ class Content:
     places: np.ndarray
 
 
+def scaled_ids(ids: np.ndarray) -> np.ndarray:
+    """Return ids (n,) int64 min-max scaled as one column (n, 1) float32, and warn where two of them become equal.
+
+    float32 holds no id above 2^24 exactly. The differences are taken between integers, then scaled in float64.
+    """
+    above = ids.astype(np.uint64) - ids.min().astype(np.uint64)  # modulo 2^64, so that no difference overflows
+    scaled = (above.astype(np.float64) / max(float(above.max()), 1.0)).astype(np.float32)
+    known, left = len(np.unique(ids)), len(np.unique(scaled))
+    if left < known:
+        warnings.warn(f"{known - left:,} of {known:,} user ids lie so close to others that float32 makes them equal: "
+                      "user_embedding_length 0 does not tell these users apart", stacklevel=2)  # fmt: skip
+    return scaled[:, None]
+
+
 def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
     """Return the user columns (users, columns) float32: an embedding for each modality of the feature.
 
-    With user_embedding_length 0 it is the bare user id, which only vat_concat takes (published tables 5.1.5, 5.2.5).
+    With user_embedding_length 0 it is the bare user id, which only vat_concat takes (published tables 5.1.5, 5.2.5),
+    min-max scaled over users.
     """
     length = settings.user_embedding_length
     if length == 0 and feature != LENGTH_0_FEATURE:
@@ -48,16 +64,13 @@ def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np
             "set it to 1 or more"
         )
     if length == 0:
-        return artifacts.load(settings, "users", dataset=TASKS[task].dataset)[:, :1].astype(np.float32)
-    keys = {"task": task, "protocol": protocol, "reduction": settings.user_reduction, "length": length}
-    return np.hstack(
-        [artifacts.load(settings, "user_embedding", modality=name, **keys) for name in FEATURES[feature].modalities]
-    )
+        return scaled_ids(reading.load(settings, "users", dataset=TASKS[task].dataset)[:, 0])
+    return load_user_embeddings(settings, task, feature, protocol)
 
 
 def load(settings: Settings, task: str, feature: str, protocol: str) -> Content:
     """Load the content of one feature of one task; raise `UserError` if an artefact is missing."""
     dataset = TASKS[task].dataset
     ids, items = load_items(settings, dataset, feature)
-    places = places_in(ids, artifacts.load(settings, "items", dataset=dataset))
+    places = places_in(ids, reading.load(settings, "items", dataset=dataset))
     return Content(load_users(settings, task, feature, protocol), items, places)

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,5 +28,5 @@ class Context:
 
 def load(settings: Settings, dataset: str) -> Context:
     """Return the device of each user."""
-    known, places = np.unique(artifacts.load(settings, "users", dataset=dataset)[:, 1], return_inverse=True)
+    known, places = np.unique(reading.load(settings, "users", dataset=dataset)[:, 1], return_inverse=True)
     return Context(places.reshape(-1, 1).astype(np.int64), (len(known),))

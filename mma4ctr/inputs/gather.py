@@ -9,7 +9,7 @@ from mma4ctr.data.registry import TASKS
 from mma4ctr.inputs import content, context, graphs, histories, rows
 from mma4ctr.models.contract import Graph, Sizes
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -59,7 +59,7 @@ def load(
     dataset = TASKS[task].dataset
     found = rows.load(settings, task, protocol, feature)
     rows.require_both_classes(found, f"{task}, {feature}, {protocol}")
-    users, items = (len(artifacts.load(settings, name, dataset=dataset)) for name in ("users", "items"))
+    users, items = (len(reading.load(settings, name, dataset=dataset)) for name in ("users", "items"))
     return Inputs(
         found, users, items, needs,
         content=content.load(settings, task, feature, protocol) if needs & {"content", "item_content"} else None,

@@ -12,7 +12,7 @@ from mma4ctr.data.registry import TASKS
 from mma4ctr.features.build import load_item_ids
 from mma4ctr.protocol import PARTS, PROTOCOLS, Parts
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,10 +36,10 @@ class TaskRows:
 
 
 def _covered(settings: Settings, task: str, protocol: str, ids: np.ndarray) -> TaskRows:
-    rows = artifacts.load(settings, "rows", task=task, protocol=protocol)
-    items = artifacts.load(settings, "items", dataset=TASKS[task].dataset)
+    rows = reading.load(settings, "rows", task=task, protocol=protocol)
+    items = reading.load(settings, "items", dataset=TASKS[task].dataset)
     covered = places_in(ids, items)[rows[:, 1]] >= 0
-    return TaskRows(rows, PROTOCOLS[protocol].split(rows[:, 0], covered, settings.seed))
+    return TaskRows(rows, PROTOCOLS[protocol].split(rows[:, 0], covered, settings.seed, settings.user_order))
 
 
 def load(settings: Settings, task: str, protocol: str, feature: str) -> TaskRows:
@@ -49,7 +49,7 @@ def load(settings: Settings, task: str, protocol: str, feature: str) -> TaskRows
 
 def load_fused(settings: Settings, task: str, protocol: str) -> TaskRows:
     """Load the rows of a task and split those whose item has every modality, which all fused features share."""
-    return _covered(settings, task, protocol, artifacts.load(settings, "fused_items", dataset=TASKS[task].dataset))
+    return _covered(settings, task, protocol, reading.load(settings, "fused_items", dataset=TASKS[task].dataset))
 
 
 def require_both_classes(found: TaskRows, what: str) -> None:

@@ -16,12 +16,12 @@ from mma4ctr.catalogue import FEATURES, USER_REDUCTIONS
 from mma4ctr.data.registry import TASKS
 from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS, SHORT_AND_LONG, VARIANTS, Point, Variant
 from mma4ctr.grid.results import Results
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, SEEDED
 from mma4ctr.report import plots, projections, provenance, roc
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs.finished import Evaluation
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, disk
 
 DIMENSIONS = {2: "two", 3: "three"}
 RECORD = "drawn_from.json"  # figure -> the runs, and after how many epochs, that it shows
@@ -88,7 +88,7 @@ def given_rows(settings: Settings, task: str, variant: Variant, run: Evaluation,
 
 def hidden_rows(settings: Settings, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
     """Return the last hidden layer of the sampled test rows."""
-    return runs.load_array(run.folder / "hidden.npy")[sample]
+    return runs.load_array(run.folder, "hidden")[sample]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -182,8 +182,10 @@ def report_missing(settings: Settings, drawings: Sequence[Drawing]) -> None:
 
 
 def folder_of(settings: Settings, variant: Variant) -> Path:
-    """Return the folder of the figures of one variant."""
-    return settings.saved_path / "figures" / f"{variant.protocol}_{variant.reduction}"
+    """Return the folder of the figures of one variant; an order of users other than the default has one of its own."""
+    ordered = PROTOCOLS[variant.protocol].orders_users and settings.user_order != SEEDED
+    name = (variant.protocol, variant.reduction, *([settings.user_order] if ordered else []))
+    return settings.saved_path / "figures" / "_".join(name)
 
 
 class Folder:
@@ -193,7 +195,7 @@ class Folder:
         self.folder = folder_of(settings, variant)
         self.file = self.folder / RECORD
         try:
-            self.drawn = artifacts.read_object(self.file, "python viewer.py")
+            self.drawn = disk.read_object(self.file, disk.Known("python viewer.py"))
         except cli.UserError:  # missing or damaged: everything is drawn again
             self.drawn = {}
 
@@ -208,7 +210,7 @@ class Folder:
         files = [file for name, figure in zip(drawing.names, drawing.draw(), strict=True)
                  for file in plots.save(figure, self.folder, name)]  # fmt: skip
         self.drawn |= dict.fromkeys(drawing.names, drawing.drawn_from)
-        artifacts.write_json(self.file, self.drawn)
+        disk.write_json(self.file, self.drawn)
         return files
 
 

@@ -11,7 +11,7 @@ import jinja2
 
 from mma4ctr.cli import UserError
 from mma4ctr.report.model import Picture, Report, Table
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk
 
 TEMPLATE = "report.html.jinja"
 PIXELS_OF_UNIT = {"pt": 4 / 3, "px": 1.0, "": 1.0, "in": 96.0}
@@ -70,6 +70,6 @@ def render(report: Report) -> str:
 def write(report: Report, file: Path) -> Path:
     """Write a report to `file`, whole or not at all, and return the file."""
     page = render(report)
-    with artifacts.replacing(file) as temporary:
+    with disk.replacing(file) as temporary:
         temporary.write_text(page, encoding="utf-8")
     return file

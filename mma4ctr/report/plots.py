@@ -18,7 +18,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 from mma4ctr.catalogue import FEATURES
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk
 
 # Okabe and Ito (2008), told apart under every kind of colour blindness; yellow, too pale on white, is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -74,7 +74,7 @@ def save(figure: Figure, folder: Path, name: str) -> list[Path]:
     """Write `figure` as ``<name>.svg`` and ``<name>.png``, each whole or not at all; return the two files."""
     files = [folder / f"{name}.{form}" for form in FORMATS]
     for file, (form, metadata) in zip(files, FORMATS.items(), strict=True):
-        with artifacts.replacing(file) as temporary:
+        with disk.replacing(file) as temporary:
             figure.savefig(temporary, format=form, metadata=metadata)
     return files
 

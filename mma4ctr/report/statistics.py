@@ -7,11 +7,10 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mma4ctr.cli import UserError
 from mma4ctr.data.registry import DATASETS
 from mma4ctr.published.logs import Bucket
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 WEIGHTED_MEAN = "weighted mean"
 THRESHOLD = "click_threshold"  # the key of path.json of a data set whose actions have weights
@@ -67,16 +66,7 @@ def shares(histogram: np.ndarray, buckets: tuple[Bucket, ...]) -> np.ndarray:
 
 def actions_of(settings: Settings, dataset: str) -> dict[str, int]:
     """Return the rows of the unfiltered log and the positive rows of each action."""
-    actions = artifacts.load_json(settings, "actions", dataset=dataset)
-    expected = {"rows", *DATASETS[dataset].actions}
-    if set(actions) != expected or not all(isinstance(number, int) for number in actions.values()):
-        file = artifacts.path(settings, "actions", dataset=dataset)
-        again = artifacts.command(settings, "preprocess_inter.py", dataset)
-        raise UserError(
-            f"{file}: found {str(actions)[:80]}, expected whole numbers for {', '.join(sorted(expected))}; rerun "
-            f"{again} --force"
-        )
-    return actions
+    return reading.load_json(settings, "actions", dataset=dataset)
 
 
 def ratios_of(settings: Settings, dataset: str) -> dict[str, tuple[float, float | None]]:
@@ -104,7 +94,7 @@ def buckets_of(settings: Settings, dataset: str, artefact: str) -> tuple[np.ndar
 
     The buckets are those in which the full log was published, powers of ten where it was not.
     """
-    histogram = artifacts.load(settings, artefact, dataset=dataset)
+    histogram = reading.load(settings, artefact, dataset=dataset)
     log = DATASETS[dataset].published
     buckets = getattr(log, artefact) if log else POWERS_OF_TEN
     return shares(histogram, buckets), buckets, int(histogram[:, 1].sum())

@@ -14,7 +14,6 @@ from mma4ctr.evaluation.metrics import FIGURES
 from mma4ctr.models import registry
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
 
 MMA4CTR = registry.DEFAULT
 
@@ -41,8 +40,8 @@ class Evaluation:
     rows: str
 
     def _array(self, name: str) -> np.ndarray:
-        file = self.folder / f"{name}_{self.epoch}.npy"
-        return runs.load_array(file if file.exists() else self.folder / f"{name}.npy")
+        own = f"{name}_{self.epoch}"
+        return runs.load_array(self.folder, own if (self.folder / f"{own}.npy").exists() else name)
 
     @functools.cached_property
     def replicates(self) -> np.ndarray:
@@ -57,12 +56,12 @@ class Evaluation:
     @property
     def test_rows(self) -> np.ndarray:
         """User index, item index, click of each test row, (rows, 3) int32."""
-        return runs.load_array(self.folder / "test_rows.npy")
+        return runs.load_array(self.folder, "test_rows")
 
     @property
     def test_places(self) -> np.ndarray:
         """Places of the test rows among the rows of the task, (rows,) int64, by which rows of two runs are matched."""
-        return runs.load_array(self.folder / "test_places.npy")
+        return runs.load_array(self.folder, "test_places")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +122,4 @@ def load(settings: Settings, content: dict) -> FinishedRun:
         If its configuration or its history is missing or damaged.
     """
     folder = runs.folder_of(settings, content["run"])
-    script = "mlp.py" if content.get("baseline") is None else "baseline/comp.py"
-    again = f"python {script} after removing the folder {folder}"
-    history: Any = artifacts.read_json(folder / "history.json", again)
-    return FinishedRun(folder, artifacts.read_object(folder / "config.json", again), content, history)
+    return FinishedRun(folder, runs.load_json(folder, "config"), content, runs.load_json(folder, "history"))

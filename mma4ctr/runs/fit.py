@@ -16,10 +16,12 @@ from mma4ctr.inputs import gather
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Model
 from mma4ctr.models.layers import number_of_parameters
+from mma4ctr.protocol import SEEDED
 from mma4ctr.runs import folder, rates
 from mma4ctr.runs.run import Run
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk
 from mma4ctr.training.batches import Batches, batches_of_parts
+from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.devices import device_of, engine_of
 from mma4ctr.training.engine import Engine, hidden_of, probabilities_of
 from mma4ctr.training.trainer import Trainer
@@ -29,7 +31,8 @@ def build(run: Run) -> tuple[gather.Inputs, Model]:
     """Return what the model of a run needs, and the model itself, new."""
     model = registry.load(run.model)
     length = getattr(model.Config(**run.options), "history_length", None)
-    inputs = gather.load(run.settings, run.task, run.feature, run.protocol, model.needs, length)
+    with run.reading():
+        inputs = gather.load(run.settings, run.task, run.feature, run.protocol, model.needs, length)
     return inputs, registry.build(run.model, run.options, inputs.sizes, inputs.graph)
 
 
@@ -56,8 +59,8 @@ def test_model(run: Run, model: Model, test: Batches) -> dict[str, object]:
     hidden = hidden_of(model, test)
     if hidden is not None:
         folder.save_array(place, "hidden", hidden)
-    with artifacts.replacing(place / "weights.pt") as temporary:
-        torch.save(model.state_dict(), temporary)
+    with disk.replacing(place / "weights.pt") as temporary, open(temporary, "wb") as stream:
+        torch.save(model.state_dict(), stream)
     return {**folder.save_predictions(place, predicted, test_rows, run.settings.seed), "test_seconds": seconds}
 
 
@@ -72,7 +75,8 @@ def fit(run: Run, engine: Engine) -> None:
     settings, place = run.settings, folder.folder_of(run.settings, run.id)
     inputs, model = build(run)
     parts = batches_of_parts(inputs, run.protocol, device_of(run.device or "auto"))
-    trainer = Trainer(model, parts, run.schedule, folder.checkpoint_of(settings, run.id), engine)
+    checkpoint = Checkpoint(folder.checkpoint_of(settings, run.id), run.id)
+    trainer = Trainer(model, parts, run.schedule, checkpoint, engine)
     if not engine.is_first:
         trainer.run()  # the first process tests and writes
         return
@@ -81,7 +85,7 @@ def fit(run: Run, engine: Engine) -> None:
     folder.save_array(place, "test_places", inputs.task.parts["test"])
     trainer.run(keep_evaluations(run, parts["test"]))
     tested, progress = test_model(run, model, parts["test"]), trainer.progress
-    artifacts.write_json(place / "history.json", progress.history)
+    disk.write_json(place / "history.json", progress.history)
     folder.save_metrics(place, {
         **{key: value for key, value in run.config.items() if key not in ("built_on", "code")}, "run": run.id,
         "in_features": inputs.sizes.content, "parameters": number_of_parameters(model), **tested,
@@ -97,7 +101,9 @@ def report(run: Run, *, finished_before: bool) -> None:
     found = folder.read_metrics(run.settings, run.id)
     again = " (finished before; not repeated)" if finished_before else ""
     model = "" if run.model == registry.DEFAULT else f"{run.model}, "
-    print(f"mlp.py {run.task} {model}{run.feature} {run.protocol}{again}")
+    order = found.get("user_order", SEEDED)
+    ordered = "" if order == SEEDED else f", user_order={order}"
+    print(f"mlp.py {run.task} {model}{run.feature} {run.protocol}{ordered}{again}")
     print("  rows: " + ", ".join(f"{number:,} {name}" for name, number in found["rows"].items()))
     print(f"  {found['in_features']} inputs, {found['parameters']:,} parameters, {found['epochs_run']} epochs in "
           f"{found['train_seconds']:.1f} s, {found['interruptions']} interruptions")  # fmt: skip
@@ -109,9 +115,10 @@ def report(run: Run, *, finished_before: bool) -> None:
 
 def finish(run: Run, engine: Engine) -> None:
     """Do a run unless it is finished, and say what it found."""
-    finished_before = engine.agreed(folder.is_finished(run.settings, run.id))
-    if not finished_before:
-        fit(run, engine)
+    with folder.writing(run.settings, run.id) if engine.is_first else contextlib.nullcontext():
+        finished_before = engine.agreed(folder.is_finished(run.settings, run.id))
+        if not finished_before:
+            fit(run, engine)
     if engine.is_first:
         folder.rebuild_results(run.settings)
         report(run, finished_before=finished_before)

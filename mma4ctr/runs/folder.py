@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import platform
-from collections.abc import Iterable, Mapping
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -17,10 +20,11 @@ from mma4ctr.cli import UserError
 from mma4ctr.evaluation import metrics
 from mma4ctr.models import registry
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import checksums, disk, locks, records
 
 COLUMNS = (
-    *("run", "task", "feature", "protocol", "reduction", "loss", "epochs", "batch_size", "learning_rate", "seed"),
+    *("run", "task", "feature", "protocol", "user_order", "reduction"),
+    *("loss", "epochs", "batch_size", "learning_rate", "seed"),
     *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES)),
     *("interruptions", "train_seconds", "test_seconds"),
 )
@@ -37,6 +41,22 @@ def checkpoint_of(settings: Settings, run: str) -> Path:
     return settings.torch_model_path / run / "checkpoint.pt"
 
 
+@contextlib.contextmanager
+def writing(settings: Settings, run: str) -> Iterator[None]:
+    """Keep other processes from doing the same run, and remove what a killed one left unfinished.
+
+    Raises
+    ------
+    UserError
+        If another process is doing it.
+    """
+    own = checkpoint_of(settings, run).parent
+    with locks.lock(own / "run.lock", f"run {run}", alone=True):
+        for folder in (own, folder_of(settings, run)):
+            disk.remove_abandoned(folder)
+        yield
+
+
 def is_finished(settings: Settings, run: str) -> bool:
     """Tell whether a run has ended; its metrics are written last."""
     return (folder_of(settings, run) / METRICS).exists()
@@ -44,8 +64,7 @@ def is_finished(settings: Settings, run: str) -> bool:
 
 def save_array(folder: Path, name: str, array: np.ndarray) -> None:
     """Write an array into a run's folder, whole or not at all."""
-    with artifacts.replacing(folder / f"{name}.npy") as temporary, open(temporary, "wb") as stream:
-        np.save(stream, array, allow_pickle=False)
+    disk.write_array(folder / f"{name}.npy", array)
 
 
 def save_predictions(
@@ -66,30 +85,63 @@ def versions() -> dict[str, str]:
 
 def save_config(folder: Path, config: dict[str, object]) -> None:
     """Write what a run is about to do."""
-    artifacts.write_json(folder / "config.json", {**config, "versions": versions()})
+    disk.write_json(folder / "config.json", {**config, "versions": versions()})
 
 
-def load_array(file: Path) -> np.ndarray:
-    """Read an array of a run's folder; raise `UserError` if it is missing or damaged."""
-    try:
-        return np.load(file, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+def _again(folder: Path) -> str:
+    """Return what to do about a run's folder that is damaged."""
+    return f"the command of the run after removing the folder {shlex.quote(str(folder))}"
+
+
+def _known(folder: Path, name: str) -> disk.Known:
+    """Return what the metrics of a finished run know of another of its files."""
+    found = metrics_in(folder)["files"].get(name)
+    if found is None:
+        raise UserError(f"{folder / name}: is not among the files of {folder / METRICS}; rerun {_again(folder)}")
+    return disk.Known(_again(folder), found, folder / METRICS)
+
+
+def load_array(folder: Path, name: str) -> np.ndarray:
+    """Read an array of a finished run; raise `UserError` if it is missing or is not what the run wrote."""
+    file = f"{name}.npy"
+    return disk.read_array(folder / file, _known(folder, file))
+
+
+def load_json(folder: Path, name: str) -> Any:
+    """Read a JSON file of a finished run; raise `UserError` if it is missing or is not what the run wrote."""
+    file = f"{name}.json"
+    return disk.read_json(folder / file, _known(folder, file))
+
+
+def metrics_in(folder: Path) -> dict:
+    """Return the metrics in the folder of a finished run.
+
+    Raises
+    ------
+    UserError
+        If they are missing, are not what the run wrote, or belong to another run.
+    """
+    content = disk.read_object(folder / METRICS, disk.Known(_again(folder)))
+    if content.pop("checksum", None) != records.identity(content) or content.get("run") != folder.name:
         raise UserError(
-            f"{file}: cannot be read ({error!s:.80}); remove the folder {file.parent} and run python mlp.py again"
-        ) from None
+            f"{folder / METRICS}: is damaged, of another run, or of an earlier version; rerun {_again(folder)}"
+        )
+    return content
 
 
 def read_metrics(settings: Settings, run: str) -> dict:
-    """Return the metrics of a finished run."""
-    folder = folder_of(settings, run)
-    return artifacts.read_object(folder / METRICS, f"python mlp.py after removing the folder {folder}")
+    """Return the metrics of a finished run; see `metrics_in`."""
+    return metrics_in(folder_of(settings, run))
 
 
 def save_metrics(folder: Path, content: dict[str, object]) -> None:
-    """Write the metrics of a run; this marks it as finished."""
+    """Write the metrics of a run, with the checksums of its other files; this marks it as finished."""
+    written = (file for file in sorted(folder.iterdir()) if file.is_file() and not file.name.startswith("."))
+    checked = {file.name: checksums.of_file(file) for file in written if file.name != METRICS}
     # JSON has no nan: a figure that does not exist (GAUC without a user of both classes) is null.
     clean = {key: None if isinstance(value, float) and np.isnan(value) else value for key, value in content.items()}
-    artifacts.write_json(folder / METRICS, clean)
+    clean["files"] = checked
+    disk.write_json(folder / METRICS, {**clean, "checksum": records.identity(clean)})
 
 
 def all_metrics(settings: Settings) -> Iterable[dict]:
@@ -106,9 +158,10 @@ def line_of(content: Mapping[str, object]) -> dict[str, object]:
 
 def rebuild_results(settings: Settings) -> Path:
     """Write results.csv anew from the run folders, one line for each run, sorted by run; return the file."""
-    lines = [line_of(content) for content in all_metrics(settings)]
-    frame = pl.DataFrame(lines, schema=list(COLUMNS), infer_schema_length=None)
     file = settings.saved_path / "results.csv"
-    with artifacts.replacing(file) as temporary:
-        frame.write_csv(temporary)
+    with locks.lock(file.with_suffix(".lock"), str(file), alone=True):  # or the last to write may have read first
+        lines = [line_of(content) for content in all_metrics(settings)]
+        frame = pl.DataFrame(lines, schema=list(COLUMNS), infer_schema_length=None)
+        with disk.replacing(file) as temporary:
+            frame.write_csv(temporary)
     return file

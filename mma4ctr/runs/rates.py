@@ -8,8 +8,7 @@ from mma4ctr.evaluation import label_rates
 from mma4ctr.features import fusion
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.runs import folder
-from mma4ctr.runs.run import Run
-from mma4ctr.store import records
+from mma4ctr.runs.run import Run, identity
 
 
 def config_of(run: Run, covers: str) -> dict[str, object]:
@@ -17,8 +16,7 @@ def config_of(run: Run, covers: str) -> dict[str, object]:
     # User embeddings play no part, so that every length and reduction shares these rows.
     used = {name: record for name, record in run.built_on.items() if not name.startswith("get_user_embedding.py")}
     return {
-        "task": run.task, "rows": covers, "protocol": run.protocol,
-        "split_seed": run.settings.seed, "built_on": used,
+        "task": run.task, "rows": covers, "protocol": run.protocol, **run.split, "built_on": used,
         "code": {name: version for name, version in run.code.items() if name == run.protocol},
     }  # fmt: skip
 
@@ -30,7 +28,7 @@ def evaluate(run: Run, rows: TaskRows, covers: str) -> dict[str, str]:
     """
     config = config_of(run, covers)
     own: Mapping[str, dict] = {name: {**config, "feature": name} for name in label_rates.NAMES}
-    found = {name: records.identity(content) for name, content in own.items()}
+    found = {name: identity(content) for name, content in own.items()}
     if all(folder.is_finished(run.settings, one) for one in found.values()):
         return found
     test = rows.part("test")
@@ -40,6 +38,6 @@ def evaluate(run: Run, rows: TaskRows, covers: str) -> dict[str, str]:
         place = folder.folder_of(run.settings, one)
         folder.save_config(place, own[name])
         figures = folder.save_predictions(place, predicted[name], test, run.settings.seed)
-        identified = {"run": one, "task": run.task, "feature": name + suffix, "protocol": run.protocol}
+        identified = {"run": one, "task": run.task, "feature": name + suffix, "protocol": run.protocol, **run.split}
         folder.save_metrics(place, {**identified, **figures})
     return found

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from mma4ctr.catalogue import FEATURES
@@ -12,7 +13,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.data.registry import TASKS
 from mma4ctr.features import fusion
 from mma4ctr.models import registry
-from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.protocol import PROTOCOLS, SEEDED
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
@@ -21,7 +22,7 @@ MLP, COMP = "mlp.py", "baseline/comp.py"  # what trains a model of the package, 
 CONTENT = frozenset({"content", "item_content"})  # what a model may need of user embeddings and item features
 # What a configuration says where nothing else was asked for: no part of a run's identity, so that a new field with a
 # default leaves finished runs what they are.
-DEFAULTS = {**dataclasses.asdict(Schedule()), "model": registry.DEFAULT, "options": {}}
+DEFAULTS = {**dataclasses.asdict(Schedule()), "model": registry.DEFAULT, "options": {}, "user_order": SEEDED}
 
 
 def identity(config: Mapping[str, object], *, without: tuple[str, ...] = ()) -> str:
@@ -41,6 +42,15 @@ def code_of(script: str, protocol: str, model: str) -> dict[str, int]:
     """
     own = {model: registry.load(model).version} if script == MLP else {}
     return {script: records.STEPS[script].version, protocol: PROTOCOLS[protocol].version, **own}
+
+
+def split_of(settings: Settings, script: str, protocol: str) -> dict[str, object]:
+    """Return what decides, beside the rows and the code, which rows a run is trained on and tested on.
+
+    RecBole's models never cut between users: in the published setting they have a random split of their own.
+    """
+    orders_users = script == MLP and PROTOCOLS[protocol].orders_users
+    return {"split_seed": settings.seed, **({"user_order": settings.user_order} if orders_users else {})}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,6 +96,11 @@ class Run:
         """The versions of the code that decides the result."""
         return code_of(self.script, self.protocol, self.model)
 
+    @property
+    def split(self) -> dict[str, object]:
+        """What decides the split; see `split_of`."""
+        return split_of(self.settings, self.script, self.protocol)
+
     @functools.cached_property
     def config(self) -> dict[str, object]:
         """The whole configuration, as it is kept beside the result."""
@@ -93,7 +108,7 @@ class Run:
         embedding = {"reduction": settings.user_reduction, "user_embedding_length": settings.user_embedding_length}
         return {
             "task": self.task, "feature": self.feature, "protocol": self.protocol, "model": self.model,
-            **(embedding if self.reads_content else {}), "split_seed": settings.seed,
+            **(embedding if self.reads_content else {}), **self.split,
             **dataclasses.asdict(self.schedule), "device": self.device, "options": dict(self.options), **self.further,
             "built_on": dict(self.built_on), "code": self.code,
         }  # fmt: skip
@@ -102,6 +117,23 @@ class Run:
     def id(self) -> str:
         """The run's id."""
         return identity(self.config)
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """Keep writers away from what the run builds on, while it is read.
+
+        Raises
+        ------
+        UserError
+            If a step is at work there, or has built something else since the run was described.
+        """
+        references = references_of(self.settings, self.config)
+        with records.reading(self.settings, references.values()):
+            for name, reference in references.items():
+                if records.require(self.settings, **reference).id != self.built_on[name]:
+                    raise UserError(f"{self.task}, {self.feature}, {self.protocol}: {reference['script']} has built "
+                                    "something else since this run began; run the same command again")  # fmt: skip
+            yield
 
 
 def native(
@@ -146,6 +178,16 @@ def built_on(settings: Settings, task: str, feature: str, protocol: str, *, read
     return {record.name: record.id for record in found}
 
 
+def references_of(settings: Settings, config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return how the records that a run of this configuration builds on are named: script, dataset and keys of each."""
+    keys = records.embedding_keys(settings, config["task"], config["protocol"])
+    found = {}
+    for name in config["built_on"]:
+        script, _, variant = name.partition(" ")
+        found[name] = {"script": script, "dataset": TASKS[config["task"]].dataset, "keys": keys if variant else {}}
+    return found
+
+
 def words_of(settings: Settings, config: Mapping[str, Any]) -> list[str]:
     """Return the words after ``python mlp.py`` that give a run of this configuration again.
 
@@ -159,10 +201,12 @@ def words_of(settings: Settings, config: Mapping[str, Any]) -> list[str]:
     if "reduction" in config:
         own = settings.with_embedding(config["reduction"], config["user_embedding_length"])
     model = {} if config["model"] == registry.DEFAULT else {"model": config["model"]}
+    order = config.get("user_order")
+    ordered = {} if order is None or order == settings.user_order == SEEDED else {"user_order": order}
     names = (field.name for field in dataclasses.fields(Schedule) if field.name != "interruption")
     options = {
         "paths": own.file.resolve(), "dataset": config["task"], "feature": config["feature"],
-        "protocol": config["protocol"], **model, **{name: config[name] for name in names},
+        "protocol": config["protocol"], **ordered, **model, **{name: config[name] for name in names},
     }  # fmt: skip
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", _text(value))]
     words += [] if config["interruption"] else ["--no_interruption"]

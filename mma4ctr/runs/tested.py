@@ -16,7 +16,7 @@ from mma4ctr.published import tables as published
 from mma4ctr.runs import finished
 from mma4ctr.runs.find import FinishedRuns
 from mma4ctr.runs.finished import Evaluation, FinishedRun
-from mma4ctr.runs.run import COMP, MLP, code_of
+from mma4ctr.runs.run import COMP, MLP, code_of, references_of, split_of
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
 
@@ -102,22 +102,21 @@ class Tested:
 
 
 def is_current(settings: Settings, run: FinishedRun) -> bool:
-    """Tell whether a run stands on the artefacts and on the code as they are now."""
-    config, dataset = run.config, TASKS[run.config["task"]].dataset
+    """Tell whether a run stands on the artefacts, the split and the code as they are now."""
+    config = run.config
     if "reduction" in config:
         settings = settings.with_embedding(config["reduction"], config["user_embedding_length"])
-    keys = records.embedding_keys(settings, config["task"], config["protocol"])
     script = MLP if run.metrics.get("baseline") is None else COMP
+    split = split_of(settings, script, config["protocol"])
+    if {name: config.get(name) for name in split} != split:
+        return False
     try:
         if config.get("code") != code_of(script, config["protocol"], config["model"]):
             return False
-        for name, found in config["built_on"].items():
-            step, _, variant = name.partition(" ")
-            if records.require(settings, step, dataset, keys if variant else {}).id != found:
-                return False
+        return all(records.require(settings, **reference).id == config["built_on"][name]
+                   for name, reference in references_of(settings, config).items())  # fmt: skip
     except UserError:
         return False
-    return True
 
 
 def load(results: FinishedRuns, *, native: bool) -> Iterator[FinishedRun]:

@@ -1,25 +1,21 @@
 """Every file that a step leaves for another: name, folder, writer, shape and dtype, declared once.
 
 A name pattern carries what the file depends on (protocol, reduction, length), so that files built with other
-settings stand beside one another. Saving is atomic and checks shape and dtype; loading a missing file says
-which step to run.
+settings stand beside one another. Saving is atomic and checks shape and dtype; `store.reading` loads.
 """
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import os
-import platform
-import tokenize
-from collections.abc import Iterator, Mapping
+import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-import orjson
 
 from mma4ctr.cli import UserError
 from mma4ctr.settings import DEFAULT_FILE, Settings
+from mma4ctr.store import disk
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +69,13 @@ ARTIFACTS = {
     # Steps 4 and 5: the writer of a feature follows from its fusion (see `features.fusion`).
     "table": Artifact("matrix_path", "{dataset}_{feature}.npy", "{script}", (None, None), "float32"),
     "joins": Artifact("matrix_path", "{dataset}_{feature}.json", "{script}"),
-    "dense": Artifact("matrix_path", "{task}_{feature}_{protocol}_dense.npy", "{script}", (None, None), "float64"),
+    # Written out row by row where --dense asks for it; no step reads them.
+    "dense_embeddings": Artifact(
+        "matrix_path", "{task}_{feature}_{protocol}_{reduction}_{length}_dense.npy", "{script}", (None, None), "float64"
+    ),
+    "dense_ids": Artifact(
+        "matrix_path", "{task}_{feature}_{protocol}_dense_ids.npy", "{script}", (None, None), "float64"
+    ),
 }
 
 
@@ -83,17 +85,21 @@ def to_settings(settings: Settings) -> list[str]:
 
 
 def command(settings: Settings, script: str, dataset: str, protocol: str = "") -> str:
-    """Return the command that runs `script` on the same path.json."""
-    return " ".join(["python", script, *to_settings(settings), "--dataset", dataset,
-                     *(["--protocol", protocol] if protocol else [])])  # fmt: skip
+    """Return the command that runs `script` on the same path.json, quoted for the shell."""
+    return shlex.join(["python", script, *to_settings(settings), "--dataset", dataset,
+                       *(["--protocol", protocol] if protocol else [])])  # fmt: skip
 
 
-def _command_of(settings: Settings, name: str, keys: Mapping[str, object]) -> str:
+def dataset_of(settings: Settings, keys: Mapping[str, object]) -> str:
+    """Return the data set that the artefact with these keys belongs to."""
+    return str(keys["dataset"]) if "dataset" in keys else settings.dataset_of(str(keys["task"]))
+
+
+def command_of(settings: Settings, name: str, keys: Mapping[str, object]) -> str:
     """Return the command that builds the artefact `name` again."""
     artifact = ARTIFACTS[name]
-    dataset = str(keys["dataset"]) if "dataset" in keys else settings.dataset_of(str(keys["task"]))
     protocol = str(keys.get("protocol", "")) if artifact.folder == "user_embedding_path" else ""
-    return command(settings, artifact.writer.format(**keys), dataset, protocol)
+    return command(settings, artifact.writer.format(**keys), dataset_of(settings, keys), protocol)
 
 
 def path(settings: Settings, name: str, **keys: object) -> Path:
@@ -102,22 +108,9 @@ def path(settings: Settings, name: str, **keys: object) -> Path:
     return getattr(settings, artifact.folder) / artifact.pattern.format(**keys)
 
 
-@contextlib.contextmanager
-def replacing(file: Path) -> Iterator[Path]:
-    """Give a temporary name beside `file`; rename it to `file` at the end, remove it after an error.
-
-    The name is that of one process on one host, so that hosts which share the folder do not write to one file.
-    """
-    file.parent.mkdir(parents=True, exist_ok=True)
-    temporary = file.with_name(f".{file.name}.{platform.node()}.{os.getpid()}.part")
-    try:
-        yield temporary
-        os.replace(temporary, file)
-    finally:
-        temporary.unlink(missing_ok=True)
-
-
-def _check(artifact: Artifact, array: np.ndarray, file: Path, remedy: str) -> None:
+def require_declared(name: str, array: np.ndarray, file: Path, remedy: str) -> None:
+    """Raise `UserError` unless an array has the shape and dtype that its artefact declares."""
+    artifact = ARTIFACTS[name]
     right_shape = array.ndim == len(artifact.shape) and all(
         want in (None, have) for want, have in zip(artifact.shape, array.shape, strict=True)
     )
@@ -130,66 +123,25 @@ def _check(artifact: Artifact, array: np.ndarray, file: Path, remedy: str) -> No
 
 
 def save(settings: Settings, name: str, array: np.ndarray, **keys: object) -> Path:
-    """Write `array` as the artefact `name`, whole or not at all, after checking its shape and dtype."""
-    file = path(settings, name, **keys)
-    _check(ARTIFACTS[name], array, file, "this is a mistake in the script that writes it")
-    with replacing(file) as temporary, open(temporary, "wb") as stream:
-        np.save(stream, array, allow_pickle=False)
-    return file
-
-
-def load(settings: Settings, name: str, **keys: object) -> np.ndarray:
-    """Read the artefact `name`.
+    """Write `array` as the artefact `name`, whole or not at all.
 
     Raises
     ------
     UserError
-        If it is missing, damaged, or not of the declared shape and dtype.
+        If it is not of the declared shape and dtype, or holds numbers that are not finite.
     """
-    file, again = path(settings, name, **keys), _command_of(settings, name, keys)
-    try:
-        with open(file, "rb") as stream:
-            array = np.lib.format.read_array(stream, allow_pickle=False)
-    except FileNotFoundError:
-        raise UserError(f"{file}: missing; run {again} first") from None
-    except (ValueError, EOFError, OSError, MemoryError, SyntaxError, tokenize.TokenError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UserError(f"{file}: not a whole .npy file ({reason:.80}); rerun {again} --force") from None
-    _check(ARTIFACTS[name], array, file, f"rerun {again} --force")
-    return array
+    file = path(settings, name, **keys)
+    require_declared(name, array, file, "this is a mistake in the script that writes it")
+    extremes = (array.min(initial=0), array.max(initial=0))  # nan reaches both of them
+    if not np.isfinite(extremes).all():
+        raise UserError(f"{file}: would hold numbers that are not finite, because raw numbers are too large; look for "
+                        "absurd ones in the raw files")  # fmt: skip
+    disk.write_array(file, array)
+    return file
 
 
 def save_json(settings: Settings, name: str, content: object, **keys: object) -> Path:
     """Write `content` as the JSON artefact `name`, whole or not at all."""
     file = path(settings, name, **keys)
-    write_json(file, content)
+    disk.write_json(file, content)
     return file
-
-
-def load_json(settings: Settings, name: str, **keys: object) -> dict:
-    """Read the JSON artefact `name`, an object; raise `UserError` if it is missing or damaged."""
-    return read_object(path(settings, name, **keys), f"{_command_of(settings, name, keys)} --force")
-
-
-def write_json(file: Path, content: object) -> None:
-    """Write `content` to `file` as indented JSON, whole or not at all."""
-    with replacing(file) as temporary:
-        temporary.write_bytes(orjson.dumps(content, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY))
-
-
-def read_json(file: Path, remedy: str) -> dict | list:
-    """Read a JSON file; raise `UserError` if it is missing or damaged. `remedy` is the command that writes it again."""
-    try:
-        return orjson.loads(file.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{file}: missing; run {remedy.removesuffix(' --force')} first") from None
-    except (orjson.JSONDecodeError, OSError) as error:
-        raise UserError(f"{file}: cannot be read ({error}); rerun {remedy}") from None
-
-
-def read_object(file: Path, remedy: str) -> dict:
-    """Read a JSON file that holds an object; raise `UserError` if it is missing or damaged."""
-    content = read_json(file, remedy)
-    if not isinstance(content, dict):
-        raise UserError(f"{file}: found {content!r:.60}, expected a JSON object; rerun {remedy}")
-    return content

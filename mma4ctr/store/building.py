@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-import os
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mma4ctr import cli
 from mma4ctr.cli import UserError
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import checksums, disk, locks, records
+from mma4ctr.store.checksums import stamp
 from mma4ctr.store.records import Keys, Record
 
 
@@ -47,12 +48,35 @@ class Build:
     ) -> None:  # fmt: skip
         keys = dict(keys or {})
         built_on = records.ancestors(settings, script, dataset) if built_on is None else built_on
-        self.settings, self.file = settings, records.file_of(settings, script, dataset, keys)
+        self.settings, self.folder, self.raw = settings, records.folder_of(settings, script), list(raw)
         self.record = Record(
             script, dataset, keys, records.settings_of(settings, script, dataset),
-            records.versions_of(settings, script, dataset, keys), {file.name: records.stamp(file) for file in raw},
+            records.versions_of(settings, script, dataset, keys), self._stamps(),
             [record.reference for record in built_on.values()], list(expected),
         )  # fmt: skip
+        self.file = records.file_of(settings, script, dataset, keys)
+
+    def _stamps(self) -> dict[str, list[int | str]]:
+        return {file.name: stamp(file) for file in self.raw}
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep everybody else from what is built, and other writers from what it is built on.
+
+        Raises
+        ------
+        UserError
+            If another process is at work there, or has changed what this is built on since it was looked at.
+        """
+        file, what = records.lock_of(self.settings, self.record.script, self.record.dataset, self.record.keys)
+        with locks.lock(file, what, alone=True), records.reading(self.settings, self.record.built_on):
+            for then in self.record.built_on:
+                now = records.require(self.settings, then["script"], then["dataset"], then["keys"])
+                if now.id != then["id"]:
+                    raise UserError(f"{self.file}: {now.script} has built anew what this builds on; run the same "
+                                    "command again")  # fmt: skip
+            disk.remove_abandoned(self.folder)
+            yield
 
     def standing(self) -> Record | None:
         """Return the record that stands there now, None where there is none or it is damaged."""
@@ -62,11 +86,13 @@ class Build:
             return None
 
     def current(self) -> Record | None:
-        """Return the standing record if it is of the same and has all that is asked for, and its files are there."""
+        """Return the standing record if it is of the same, has all that is asked for, and its files are as written."""
         standing = self.standing()
-        if standing is None or standing.id != self.record.id or not set(self.record.wanted) <= set(standing.wanted):
+        if standing is None or standing.recipe != self.record.recipe:
             return None
-        whole = all((self.settings.parent_folder / file).exists() for file in standing.outputs)
+        whole = set(self.record.wanted) <= set(standing.wanted) and all(
+            disk.is_whole(self.folder / file, checksum) for file, checksum in standing.outputs.items()
+        )
         return standing if whole else None
 
     def discard(self) -> None:
@@ -74,14 +100,22 @@ class Build:
         self.file.unlink(missing_ok=True)
 
     def commit(self, built: Built) -> Record:
-        """Leave the record once every file is written."""
-        relative = [os.path.relpath(file, self.settings.parent_folder) for file in built.files]
+        """Leave the record once every file is written.
+
+        Raises
+        ------
+        UserError
+            If a raw file has changed while it was read.
+        """
+        for name, now in self._stamps().items():
+            if now != self.record.raw[name]:
+                raise UserError(f"{name}: has changed while {self.record.script} read it; run the same command again")
+        outputs = {str(file.relative_to(self.folder)): checksums.of_file(file) for file in built.files}
         record = dataclasses.replace(
             self.record, contains=list(built.contains), counts=built.counts, warnings=list(built.warnings),
-            outputs=relative,
+            outputs=outputs,
         )  # fmt: skip
-        content = dataclasses.asdict(record)
-        artifacts.write_json(self.file, {**content, "checksum": records.identity(content)})
+        records.write(self.settings, record)
         return record
 
 
@@ -98,10 +132,11 @@ def rebuild(build: Build, write: Callable[[], Built], *, force: bool, quiet: boo
     quiet : bool
         Print nothing.
     """
-    record, note = None if force else build.current(), " (up to date: nothing done; --force builds it again)"
-    if record is None:
-        build.discard()
-        record, note = build.commit(write()), ""
+    with build.locked():
+        record, note = None if force else build.current(), " (up to date: nothing done; --force builds it again)"
+        if record is None:
+            build.discard()
+            record, note = build.commit(write()), ""
     if not quiet:
         print(" ".join(filter(None, (record.script, record.dataset, "_".join(map(str, record.keys.values()))))) + note)
         for key, value in record.counts.items():

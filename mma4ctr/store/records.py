@@ -1,17 +1,18 @@
 """The records that keep artefacts of different settings from being mixed.
 
 Every step leaves one small JSON record for each thing it builds: the settings it used, the versions of the code that it
-is made by, its raw inputs (size and time), and the identities of the records it built on. A later step compares all of
-that with path.json, with the code, with the raw files and with the records as they are now, and refuses in one line
-that says which script to rerun.
+is made by, its raw inputs (size, time and a checksum), the identities of the records it built on, and a checksum of
+every file it wrote. A later step compares all of that with path.json, with the code, with the raw files, with the
+records and with the files as they are now, and refuses in one line that says which script to rerun.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,10 @@ import orjson
 from mma4ctr.cli import UserError
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Declaration, Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, disk, locks
+from mma4ctr.store.checksums import stamp
 
-Keys = Mapping[str, object]  # what tells apart the things that a step builds for one data set, such as the task
+Keys = Mapping[str, object]  # the values of `Step.keys`, by name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,16 +45,22 @@ class Step:
         Whether it depends on how the data set is read.
     every_protocol : bool
         Whether it builds something for each protocol at once.
+    keys : tuple of str
+        What tells apart the things that it builds for one data set, and stands in their file names.
+    grows : bool
+        Whether it may have more to build tomorrow, as features are added, without anything else being changed by that.
     settings : callable
         Which keys of path.json it depends on for a data set and does not carry in its file names.
     """
 
     folder: str
     version: int = 1
+    keys: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     for_kept_items: bool = False
     reads_raw: bool = False
     every_protocol: bool = False
+    grows: bool = False
     settings: Callable[[Declaration], tuple[str, ...]] = lambda dataset: ()
 
 
@@ -66,11 +74,13 @@ STEPS = {
         "modal_path", after=(INTER,), for_kept_items=True, reads_raw=True,
         settings=lambda dataset: dataset.modality_settings,
     ),
-    "get_user_embedding.py": Step("user_embedding_path", after=(INTER, MULTIMODAL)),
-    "cross_matrix.py": Step("matrix_path", after=(MULTIMODAL,)),
-    "gen_matrix.py": Step("matrix_path", after=(MULTIMODAL,)),
+    "get_user_embedding.py": Step(
+        "user_embedding_path", keys=("task", "protocol", "reduction", "length"), after=(INTER, MULTIMODAL)
+    ),
+    "cross_matrix.py": Step("matrix_path", after=(MULTIMODAL,), grows=True),
+    "gen_matrix.py": Step("matrix_path", after=(MULTIMODAL,), grows=True),
     # Runs have identities of their own (see `mma4ctr.runs.run`), which these versions are part of.
-    "mlp.py": Step("saved_path"),
+    "mlp.py": Step("saved_path", version=2),
     "baseline/comp.py": Step("saved_path"),
 }  # fmt: skip
 
@@ -99,12 +109,6 @@ def embedding_keys(settings: Settings, task: str, protocol: str) -> dict[str, ob
             "length": settings.user_embedding_length}  # fmt: skip
 
 
-def stamp(file: Path) -> list[int]:
-    """Return size in bytes and modification time in nanoseconds, by which a raw file is recognised."""
-    status = file.stat()
-    return [status.st_size, status.st_mtime_ns]
-
-
 @dataclasses.dataclass(frozen=True)
 class Record:
     """What one step built.
@@ -118,18 +122,27 @@ class Record:
     keys: dict[str, Any]
     settings: dict[str, object]
     versions: dict[str, int]
-    raw: dict[str, list[int]]  # name of a raw file -> size in bytes, modification time in nanoseconds
+    raw: dict[str, list[int | str]]  # name of a raw file -> what `checksums.stamp` returns
     built_on: list[dict[str, Any]]  # script, dataset, keys and id of each record
     wanted: list[str] = dataclasses.field(default_factory=list)
     contains: list[str] = dataclasses.field(default_factory=list)
     counts: dict[str, Any] = dataclasses.field(default_factory=dict)
     warnings: list[str] = dataclasses.field(default_factory=list)
-    outputs: list[str] = dataclasses.field(default_factory=list)  # relative to parent_folder
+    outputs: dict[str, str] = dataclasses.field(default_factory=dict)  # below the step's folder -> checksum
+
+    @property
+    def recipe(self) -> str:
+        """What it is made of: equal for equal settings, code, raw inputs and ancestors."""
+        return identity([self.script, self.dataset, self.keys, self.settings, self.versions, self.raw, self.built_on])
 
     @property
     def id(self) -> str:
-        """The identity: equal for equal settings, code, raw inputs and ancestors."""
-        return identity([self.script, self.dataset, self.keys, self.settings, self.versions, self.raw, self.built_on])
+        """The identity: equal for what is made of the same and has the same contents.
+
+        What grows is known by what it is made of alone, and that has contents.
+        """
+        contents = {} if STEPS[self.script].grows else self.outputs
+        return identity([self.recipe, {Path(file).name: checksum for file, checksum in contents.items()}])
 
     @property
     def name(self) -> str:
@@ -147,23 +160,44 @@ def command(settings: Settings, script: str, dataset: str, keys: Keys) -> str:
     return artifacts.command(settings, script, dataset, str(keys.get("protocol", "")))
 
 
+def folder_of(settings: Settings, script: str) -> Path:
+    """Return the folder that a step writes to."""
+    return getattr(settings, STEPS[script].folder)
+
+
 def file_of(settings: Settings, script: str, dataset: str, keys: Keys) -> Path:
     """Return where a record lies."""
     name = "_".join(map(str, (script.removesuffix(".py"), dataset, *keys.values())))
-    return getattr(settings, STEPS[script].folder) / "records" / f"{name}.json"
+    return folder_of(settings, script) / "records" / f"{name}.json"
+
+
+def lock_of(settings: Settings, script: str, dataset: str, keys: Keys) -> tuple[Path, str]:
+    """Return the file of the lock of what a record stands for, and what it is called."""
+    file = file_of(settings, script, dataset, keys)
+    return file.with_suffix(".lock"), f"what {script} builds of {dataset}"
 
 
 def read(settings: Settings, script: str, dataset: str, keys: Keys) -> Record:
     """Return a record as it stands; raise `UserError` if it is missing or damaged."""
     file, again = file_of(settings, script, dataset, keys), f"{command(settings, script, dataset, keys)} --force"
-    content = artifacts.read_object(file, again)
+    content = disk.read_object(file, disk.Known(again))
     checksum = content.pop("checksum", None)
     if checksum != identity(content) or set(content) != {field.name for field in dataclasses.fields(Record)}:
         raise UserError(f"{file}: damaged, or not a record of this version; rerun {again}")
-    return Record(**content)
+    record = Record(**content)
+    if (record.script, record.dataset, record.keys) != (script, dataset, dict(keys)):
+        raise UserError(f"{file}: is the record of {record.name} {record.dataset}; rerun {again}")
+    return record
 
 
-def _changed_raw_file(folder: Path, then: Mapping[str, list[int]]) -> Path | None:
+def write(settings: Settings, record: Record) -> None:
+    """Leave a record where `read` finds it."""
+    content = dataclasses.asdict(record)
+    file = file_of(settings, record.script, record.dataset, record.keys)
+    disk.write_json(file, {**content, "checksum": identity(content)})
+
+
+def _changed_raw_file(folder: Path, then: Mapping[str, list[int | str]]) -> Path | None:
     """Return a raw file that is not as it was when it was read, or that was not there then.
 
     Raw logs may be put away once they have been read, but not exchanged: not even for one that is called the same up
@@ -210,6 +244,29 @@ def require(settings: Settings, script: str, dataset: str, keys: Keys | None = N
         if ancestor.id != then["id"]:
             raise UserError(f"{file}: built on an earlier result of {ancestor.script}; rerun {again}")
     return record
+
+
+def locks_below(settings: Settings, references: Iterable[Mapping[str, Any]]) -> dict[Path, str]:
+    """Return the locks, by file, of records that are named by references, and of all that they were built on."""
+    found: dict[Path, str] = {}
+    for one in references:
+        named = one["script"], one["dataset"], one["keys"]
+        file, what = lock_of(settings, *named)
+        found |= {file: what, **locks_below(settings, read(settings, *named).built_on)}
+    return found
+
+
+@contextlib.contextmanager
+def reading(settings: Settings, references: Iterable[Mapping[str, Any]]) -> Iterator[None]:
+    """Keep writers away from what records stand for that are named by references, and from all below them.
+
+    Raises
+    ------
+    UserError
+        If a step is at work there.
+    """
+    with locks.reading(locks_below(settings, references).items()):
+        yield
 
 
 def ancestors(settings: Settings, script: str, dataset: str) -> dict[str, Record]:

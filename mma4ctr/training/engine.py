@@ -6,6 +6,7 @@ processes at once.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from typing import TypeVar
 
@@ -20,11 +21,24 @@ from mma4ctr.training.batches import Batches
 
 T = TypeVar("T")
 EVALUATION_ROWS = 8_192  # rows scored at a time
+VALIDATION_STREAM = (1,)  # which of the seed's streams of random numbers the order of validation rows comes from
 
 
 def order_of_rows(rows: int, schedule: Schedule, epoch: int, attempt: int) -> torch.Tensor:
     """Return the order (rows,) int64 in which an epoch goes through the training rows."""
     return torch.from_numpy(np.random.default_rng([schedule.seed, epoch, attempt]).permutation(rows))
+
+
+@functools.lru_cache(maxsize=1)
+def validation_order(rows: int, seed: int, device: torch.device) -> torch.Tensor:
+    """Return the order (rows,) int64 in which the validation rows are put into the batches that give the loss.
+
+    `batch_softmax` depends on which rows share a batch; as they lie, those of one user would. The order is the same in
+    every epoch and attempt, so that what changes from one epoch's loss to the next is the model alone; the published
+    scripts shuffle anew in every epoch. It comes from a stream of its own, so that it changes no other draw.
+    """
+    generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=VALIDATION_STREAM))
+    return torch.from_numpy(generator.permutation(rows)).to(device)
 
 
 def whole_loss(loss_of: Loss, model: Model, batch: Batch, clicks: torch.Tensor) -> torch.Tensor:
@@ -83,10 +97,11 @@ class Engine:
 
     @torch.inference_mode()
     def validate(self, model: Model, batches: Batches, schedule: Schedule) -> dict[str, float]:
-        """Return validation AUC, LogLoss, and the training loss on validation batches of the training size."""
+        """Return validation AUC, LogLoss, and the training loss on shuffled validation batches of its size."""
         log_odds = self.log_odds(model, batches)
-        parts = zip(log_odds.split(schedule.batch_size), batches.clicks.split(schedule.batch_size), strict=True)
-        losses = torch.stack([LOSSES[schedule.loss](*part) for part in parts]).double()
+        order = validation_order(len(batches), schedule.seed, log_odds.device)
+        shuffled = (rows.index_select(0, order).split(schedule.batch_size) for rows in (log_odds, batches.clicks))
+        losses = torch.stack([LOSSES[schedule.loss](*part) for part in zip(*shuffled, strict=True)]).double()
         probabilities = torch.sigmoid(log_odds)
         figures = {
             "valid_loss": losses.mean(),

@@ -1,19 +1,18 @@
 """Train one model: epochs, halving of the learning rate, validation interruption, early stop, going on after a kill.
 
 Every random choice follows from the seed: the first weights from (seed, attempt), the order of an epoch's batches from
-(seed, epoch, attempt). So a longer run has the shorter one as its prefix, and a resumed run equals an undisturbed one.
+(seed, epoch, attempt), that of the validation rows from the seed alone. So a longer run has the shorter one as its
+prefix, and a resumed run equals an undisturbed one.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
-import pickle
 import sys
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from tqdm import tqdm
@@ -23,13 +22,13 @@ from mma4ctr.models.contract import Model
 from mma4ctr.models.layers import initialise
 from mma4ctr.models.losses import starting_bias
 from mma4ctr.schedule import Schedule
-from mma4ctr.store import artifacts
 from mma4ctr.training.batches import Batches
+from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.engine import Engine
 
 ATTEMPTS = 5  # how often an epoch is tried before its result is kept whatever it is
-# What PyTorch raises for a checkpoint that is not whole, or not of this model.
-DAMAGED = (OSError, EOFError, RuntimeError, ValueError, KeyError, TypeError, pickle.UnpicklingError)
+# What is raised for a checkpoint that is not whole or not of this run, or of a model that has changed since.
+UNUSABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError)
 
 
 @dataclasses.dataclass
@@ -58,14 +57,14 @@ class Trainer:
     parts : dict of str to Batches
         The training and validation rows; the test rows are not touched here.
     schedule : Schedule
-    checkpoint : Path, optional
+    checkpoint : Checkpoint, optional
         Where the state is kept after every epoch; an existing one is gone on from.
     engine : Engine, optional
         What goes through the rows; one device, one batch at a time, where it is left out.
     """
 
     def __init__(
-        self, model: Model, parts: dict[str, Batches], schedule: Schedule, checkpoint: Path | None = None,
+        self, model: Model, parts: dict[str, Batches], schedule: Schedule, checkpoint: Checkpoint | None = None,
         engine: Engine | None = None,
     ) -> None:  # fmt: skip
         self.training, self.validation = parts["training"], parts["validation"]
@@ -75,17 +74,17 @@ class Trainer:
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] = {}
         self._start(attempt=0)
-        if checkpoint is not None and checkpoint.exists():
+        if checkpoint is not None and checkpoint.exists:
             self._resume(checkpoint)
         self._check_that_all_start_alike()
 
     def _check_that_all_start_alike(self) -> None:
         """Raise `UserError` where the processes of one model found different checkpoints."""
         here, first = len(self.progress.history), self.engine.agreed(len(self.progress.history))
-        if here != first:
+        if here != first and self.checkpoint is not None:
             raise UserError(
-                f"{self.checkpoint}: has {here} epochs in this process and {first} in the first one; every process has "
-                "to see the same torch_model_path: put it on a file system that they share"
+                f"{self.checkpoint.file}: has {here} epochs in this process and {first} in the first one; every "
+                "process has to see the same torch_model_path: put it on a file system that they share"
             )
 
     def _start(self, attempt: int) -> None:
@@ -101,21 +100,20 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.optimiser.load_state_dict(state["optimiser"])
 
-    def _resume(self, checkpoint: Path) -> None:
+    def _resume(self, checkpoint: Checkpoint) -> None:
         try:
-            content = torch.load(checkpoint, weights_only=True, map_location=self.training.clicks.device)
+            content = checkpoint.load(self.training.clicks.device)
             self._restore(content)
             self.best, self.progress = content["best"], Progress(**content["progress"])
-        except DAMAGED as error:
-            warnings.warn(f"{checkpoint}: cannot be read ({error!s:.60}); the run starts over", stacklevel=2)
+        except UNUSABLE as error:
+            warnings.warn(f"{checkpoint.file}: cannot be read ({error!s:.60}); the run starts over", stacklevel=2)
             self.best, self.progress = {}, Progress()
             self._start(attempt=0)
 
     def _save(self) -> None:
         if self.checkpoint is not None and self.engine.is_first:
             content = {**self._state(), "best": self.best, "progress": dataclasses.asdict(self.progress)}
-            with artifacts.replacing(self.checkpoint) as temporary:
-                torch.save(content, temporary)
+            self.checkpoint.save(content)
 
     def _attempt(self, epoch: int, attempt: int) -> dict[str, float]:
         """Train and validate one epoch as the learning rate now stands."""

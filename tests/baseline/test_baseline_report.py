@@ -26,7 +26,7 @@ from mma4ctr.report.tables import performance_table
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs import tested
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk
 
 DEMO = str(models.FOLDER / "demo.yaml")
 
@@ -179,7 +179,7 @@ def test_a_new_baseline_is_one_yaml_file(paths: Settings, folder: Path) -> None:
     (run,) = comp.main(arguments_for(paths, "SASRec"))
     found = runs.read_metrics(paths, run)
     assert found["baseline"] == "SASRec"
-    options_used = artifacts.read_json(runs.folder_of(paths, run) / "config.json", "comp.py")["options"]
+    options_used = disk.read_json(runs.folder_of(paths, run) / "config.json", disk.Known("comp.py"))["options"]
     assert options_used["hidden_size"] == 16 and "baseline" not in options_used
     table = same_rows.section(TaskRuns(Results(paths), "wechat")).tables[0]
     assert "SASRec" in [row[0].text for row in table.rows]

@@ -8,7 +8,7 @@ from collections import Counter
 import pytest
 
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 
 
 @pytest.mark.parametrize(("dataset", "label"), [("wechat", "like"), ("tiktok", "finish")])
@@ -22,8 +22,8 @@ def test_statistics_equal_plain_counts(tiny: Settings, dataset: str, label: str)
         rows = [(f[0], f[2], int(f[6])) for f in (line.split("\t") for line in lines)]
     for name, place in (("user_lengths", 0), ("item_popularities", 1)):
         expected = Counter(Counter(row[place] for row in rows).values())
-        found = artifacts.load(tiny, name, dataset=dataset)
+        found = reading.load(tiny, name, dataset=dataset)
         assert found.tolist() == [list(pair) for pair in sorted(expected.items())]
-    actions = artifacts.load_json(tiny, "actions", dataset=dataset)
+    actions = reading.load_json(tiny, "actions", dataset=dataset)
     assert actions["rows"] == len(rows)
     assert actions[label] == sum(row[2] for row in rows)

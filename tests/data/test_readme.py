@@ -13,7 +13,7 @@ import preprocess_inter
 import preprocess_multimodal
 from load_path import load_path
 from mma4ctr.data import registry
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from samples import ROOT
 
 
@@ -35,11 +35,11 @@ def test_the_data_set_of_the_readme_is_read(tmp_path: Path, monkeypatch: pytest.
     for step in (preprocess_inter, preprocess_multimodal):
         step.main(["--paths", str(tmp_path / "path.json"), "--dataset", "clips"])
     settings = load_path(tmp_path / "path.json")
-    items = artifacts.load(settings, "items", dataset="clips")
-    found = artifacts.load(settings, "rows", task="clips", protocol="clean").tolist()
+    items = reading.load(settings, "items", dataset="clips")
+    found = reading.load(settings, "rows", task="clips", protocol="clean").tolist()
     assert [(user, int(items[item]), click) for user, item, click in found] == [
         (user, item, like) for user, item, _, like in rows
     ]
     np.testing.assert_array_equal(
-        artifacts.load(settings, "modality", dataset="clips", modality="visual"), vectors[items]
+        reading.load(settings, "modality", dataset="clips", modality="visual"), vectors[items]
     )

@@ -24,7 +24,7 @@ from load_path import load_path
 from mma4ctr.data import datasets, registry
 from mma4ctr.data.contract import DataSet
 from mma4ctr.settings import DEFAULT_FILE, content_of
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk, reading
 
 MODULE = '''
 """Shorts: a CSV of user,item,time,label, and a matrix of vectors whose row k belongs to item k."""
@@ -137,18 +137,18 @@ def test_it_goes_through_steps_1_to_6(shorts: DataSet, tmp_path: Path, capfd: py
     for step in STEPS:
         step.main(to)  # the one data set whose logs are there
         assert not [line for line in capfd.readouterr().out.splitlines() if "wechat" in line or "tiktok" in line]
-    rows = artifacts.load(settings, "rows", task="shorts_liked", protocol="clean")
+    rows = reading.load(settings, "rows", task="shorts_liked", protocol="clean")
     log = [list(map(int, line.split(","))) for line in (tmp_path / "logs" / "log.csv").read_text().split()[1:]]
     first: dict[tuple[int, int], int] = {}
     for user, item, _, label in sorted(log, key=lambda row: (row[0], row[2])):
         first.setdefault((user, item), label)
-    items = artifacts.load(settings, "items", dataset="shorts")
+    items = reading.load(settings, "items", dataset="shorts")
     assert items.tolist() == list(range(0, 75, 3))
     assert [(user, 3 * item, label) for user, item, label in rows.tolist()] == [
         (*p, label) for p, label in first.items()
     ]
     assert len(rows) == 12 * 25
-    vectors = artifacts.load(settings, "modality", dataset="shorts", modality="visual")
+    vectors = reading.load(settings, "modality", dataset="shorts", modality="visual")
     assert vectors.tobytes() == np.load(tmp_path / "logs" / "vectors.npy")[items].tobytes()
     train = [*to, "--dataset", "shorts_liked", "--epochs", "2", "--batch_size", "64", "--device", "cpu"]
     (run,) = mlp.main([*train, "--feature", "visual"])
@@ -229,7 +229,7 @@ def test_settings_travel_by_pickle_and_by_path_json(content: dict, shorts: DataS
     assert copy.dataset_of("shorts_liked") == "shorts"
     (tmp_path / "elsewhere").mkdir()
     written = tmp_path / "elsewhere" / "path.json"
-    artifacts.write_json(written, content_of(settings))
+    disk.write_json(written, content_of(settings))
     again = load_path(written)
     assert dataclasses.replace(again, file=settings.file) == settings
     assert content_of(again) == content_of(settings)

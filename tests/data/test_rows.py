@@ -1,7 +1,8 @@
 """The rows of a task and their split equal a row-by-row oracle under both protocols.
 
-Asserted: which repeats collapse and that the order stays, both splits, the places of ids, which rows user embeddings
-are made from; and that under the clean protocol no label decides which rows and users exist or where they fall.
+Asserted: which repeats collapse and that the order stays, both splits, the orders of users, the places of ids, which
+rows user embeddings are made from; and that under the clean protocol no label decides which rows and users exist or
+where they fall.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from mma4ctr.data.interactions import task_rows
 from mma4ctr.data.item_rows import places_in
-from mma4ctr.protocol import PARTS, PROTOCOLS, clean_parts
+from mma4ctr.protocol import PARTS, PROTOCOLS, USER_ORDERS, clean_parts
 
 # (user, item, click), sorted by user as step 1 leaves them; few users and items, so that pairs repeat.
 INTERACTIONS = st.lists(
@@ -142,6 +143,28 @@ def test_published_split_groups_users_in_seeded_order_and_cuts_at_80_and_90_perc
     assert split["training"].tolist() == expected[:first]
     assert split["validation"].tolist() == expected[first:second]
     assert split["test"].tolist() == expected[second:]
+
+
+@given(counts=COUNTS, seed=SEEDS)
+def test_long_users_come_first_in_the_order_of_lengths(counts: list[int], seed: int) -> None:
+    users = users_of(counts)
+    covered = cover(users, seed)
+    seeded, by_length = (
+        np.concatenate(list(PROTOCOLS["published"].split(users, rows, seed, order).values())).tolist()
+        for rows, order in ((np.ones(len(users), dtype=bool), "seeded"), (covered, "length"))
+    )
+    # Lengths are those over all rows, whatever a feature covers; users of equal length stand as the seed has them.
+    place = {user: number for number, user in enumerate(dict.fromkeys(users[seeded].tolist()))}
+    expected = sorted(place, key=lambda user: (-counts[user], place[user]))
+    assert by_length == [k for user in expected for k in range(len(users)) if covered[k] and users[k] == user]
+
+
+@given(counts=COUNTS, seed=SEEDS)
+def test_no_order_of_users_changes_the_clean_split(counts: list[int], seed: int) -> None:
+    users = users_of(counts)
+    covered = cover(users, seed)
+    found = [PROTOCOLS["clean"].split(users, covered, seed, order) for order in USER_ORDERS]
+    assert all(np.array_equal(found[0][name], other[name]) for other in found for name in PARTS)
 
 
 def test_published_order_of_users_follows_the_seed_alone() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 
+from mma4ctr.data import feed_info
 from mma4ctr.data.datasets import wechat
 from mma4ctr.data.raw_files import Part
 from plain_reading import dense, padded
@@ -62,7 +63,7 @@ def test_wechat_interactions_equal_a_plain_reading(tmp_path: Path, end: str, sta
     with open(tmp_path / "user_action.csv", encoding="utf-8-sig", newline="") as stream:
         for got, row in itertools.zip_longest(found.iter_rows(named=True), csv.DictReader(stream)):
             assert (got["user"], got["item"], got["device"], got["time"]) == (
-                int(row["userid"]), int(row["feedid"]), int(row["device"]), 0,
+                int(row["userid"]), int(row["feedid"]), int(row["device"]), int(row["date_"]),
             )  # fmt: skip
             assert all(got[name] == int(row[name]) for name in WEIGHTS)
             assert got["click"] == int(sum(int(row[name]) * weight for name, weight in WEIGHTS.items()) / 13 >= 0.5)
@@ -97,7 +98,7 @@ def random_feed(rng: random.Random, feed: int) -> dict:
     scores = ["0.39245349", "3.8e-07", "0.0", "1", "9.9E-1"]
     return {
         "feedid": feed,
-        **{name: maybe(text()) for name in wechat.TEXT_COLUMNS},
+        **{name: maybe(text()) for name in feed_info.TEXT_COLUMNS},
         "bgm_song_id": maybe(rng.choice([f"{number}", f"{number}.0"])),
         "bgm_singer_id": maybe(rng.choice([f"{number}", f"{number}."])),
         "manual_keyword_list": maybe("9;6;222;222"),

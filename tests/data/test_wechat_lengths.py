@@ -10,6 +10,7 @@ import pytest
 from sklearn.decomposition import PCA
 
 from mma4ctr.data.datasets import wechat
+from mma4ctr.data.feed_info import INFO_COLUMNS
 from mma4ctr.executor import LocalExecutor
 
 
@@ -21,7 +22,7 @@ def feed_info(tmp_path_factory: pytest.TempPathFactory) -> Path:
     words = rng.integers(0, 9, (number, 6)) * [1, 1, 3, 1, 9, 1]
     texts = [" ".join(map(str, row)) for row in words.tolist()]
     feeds = np.arange(number)
-    columns = dict.fromkeys(wechat.INFO_COLUMNS, pl.Series([None] * number, dtype=pl.String))
+    columns = dict.fromkeys(INFO_COLUMNS, pl.Series([None] * number, dtype=pl.String))
     columns |= {
         "feedid": feeds, "description": texts, "ocr": texts, "asr_char": texts,
         "bgm_song_id": feeds, "bgm_singer_id": feeds % 17_500,

@@ -19,10 +19,10 @@ from sklearn.decomposition import PCA
 
 from mma4ctr.data.build import main_devices
 from mma4ctr.features import user_embedding
-from mma4ctr.features.build import write_user_embeddings
+from mma4ctr.features.build import user_embeddings
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from samples import with_changes
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -139,15 +139,15 @@ def test_step_3_makes_embeddings_from_the_rows_of_the_protocol(
     length, task = 7, "tiktok_like"
     changes = {"user_embedding_path": tmp_path, "user_embedding_length": length, "user_reduction": reduction}
     paths = with_changes(tiny, **changes)
-    write_user_embeddings(paths, task, protocol, ["acoustic"])
+    user_embeddings(paths, "tiktok", protocol, force=False)
     keys = {"task": task, "modality": "acoustic", "protocol": protocol, "reduction": reduction, "length": length}
-    found = artifacts.load(paths, "user_embedding", **keys)
+    found = reading.load(paths, "user_embedding", **keys)
 
-    users = artifacts.load(paths, "users", dataset="tiktok")
-    item_ids = artifacts.load(paths, "items", dataset="tiktok").tolist()
-    ids = artifacts.load(paths, "modality_items", dataset="tiktok", modality="acoustic").tolist()
-    items = scaled_columns(artifacts.load(paths, "modality", dataset="tiktok", modality="acoustic"))
-    task_rows = artifacts.load(paths, "rows", task=task, protocol=protocol)
+    users = reading.load(paths, "users", dataset="tiktok")
+    item_ids = reading.load(paths, "items", dataset="tiktok").tolist()
+    ids = reading.load(paths, "modality_items", dataset="tiktok", modality="acoustic").tolist()
+    items = scaled_columns(reading.load(paths, "modality", dataset="tiktok", modality="acoustic"))
+    task_rows = reading.load(paths, "rows", task=task, protocol=protocol)
     place_of = {id_: place for place, id_ in enumerate(ids)}
     places = [place_of.get(id_, -1) for id_ in item_ids]
     by_user = [task_rows[task_rows[:, 0] == user].tolist() for user in range(len(users))]

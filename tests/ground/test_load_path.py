@@ -21,7 +21,10 @@ PUBLISHED = (
     *("parent_folder", "dataset_path", "wechat_dataset_path", "tiktok_dataset_path", "graph_path", "modal_path"),
     *("matrix_path", "feed_embedding", "torch_model_path", "user_embedding_path", "saved_path", "temp_path"),
 )
-SWITCHES = (*("protocol", "user_embedding_length", "user_reduction", "min_interactions", "click_threshold", "seed"),)
+SWITCHES = (
+    *("protocol", "user_order", "user_embedding_length", "user_reduction", "min_interactions", "click_threshold"),
+    "seed",
+)
 KEYS = keys_of(DATASETS)
 
 
@@ -41,7 +44,7 @@ def test_a_file_with_the_published_keys_alone_loads(tmp_path: Path) -> None:
     assert paths.parent_folder == parent
     assert all(paths.by_key()[key] == parent / "some" / key for key in PUBLISHED[1:])
     assert (paths.protocol, paths.user_embedding_length, paths.user_reduction) == ("published", 21, "pca")
-    assert (paths.own["click_threshold"], paths.seed) == (0.5, 0)
+    assert (paths.own["click_threshold"], paths.seed, paths.user_order) == (0.5, 0, "seeded")
     assert dict(paths.min_interactions) == {"wechat": 100, "tiktok": 4000}
 
 
@@ -116,6 +119,7 @@ SETTINGS = {
     "length is true": ('{"user_embedding_length": true}', "user_embedding_length is True"),
     "protocol": ('{"protocol": "dirty"}', "protocol is 'dirty', expected one of published, clean"),
     "protocol is a list": ('{"protocol": ["clean"]}', "expected one of published, clean"),
+    "user order": ('{"user_order": "longest"}', "user_order is 'longest', expected one of seeded, length"),
     "reduction": ('{"user_reduction": null}', "user_reduction is None, expected one of pca, average_pooling"),
     "seed": ('{"seed": 1.5}', "seed is 1.5, expected a whole number"),
     "threshold": ('{"click_threshold": 0}', "click_threshold is 0, expected a number above 0"),

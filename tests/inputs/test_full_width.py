@@ -20,7 +20,9 @@ from mma4ctr.features import dense as dense_files
 from mma4ctr.inputs import gather
 from mma4ctr.protocol import PARTS, PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import artifacts, reading, records
+from mma4ctr.store.building import Build, Built
+from mma4ctr.store.records import Keys
 from mma4ctr.training.batches import Batches
 from samples import with_changes
 from small_problem import CPU
@@ -47,10 +49,34 @@ FULL = {
 TASK_OF = {"wechat": "wechat", "tiktok": "tiktok_like"}
 
 
+def leave(paths: Settings, script: str, dataset: str, built: Built, keys: Keys | None = None) -> None:
+    """Leave the record of files that were written without their step."""
+    Build(paths, script, dataset, keys, expected=(), built_on={}).commit(built)
+
+
 def write_features(paths: Settings, dataset: str) -> None:
     """Do what steps 4 and 5 do."""
     for script in ("cross_matrix.py", "gen_matrix.py"):
-        build.write_matrices(paths, dataset, script, MODALITIES)
+        leave(paths, script, dataset, build.write_matrices(paths, dataset, script, MODALITIES))
+
+
+def write_modalities(paths: Settings, dataset: str, matrices: dict[str, tuple[np.ndarray, np.ndarray]]) -> None:
+    """Do what step 2 does, for given items and matrices by modality."""
+    written = [
+        artifacts.save(paths, name, array, dataset=dataset, modality=modality)
+        for modality, arrays in matrices.items()
+        for name, array in zip(("modality_items", "modality"), arrays, strict=True)
+    ]
+    leave(paths, records.MULTIMODAL, dataset, Built(written, {}, MODALITIES))
+
+
+def write_rows(paths: Settings, dataset: str, users: np.ndarray, items: np.ndarray, rows: np.ndarray) -> None:
+    """Do what step 1 does, for given rows of both protocols."""
+    written = [artifacts.save(paths, "users", users, dataset=dataset)]
+    written.append(artifacts.save(paths, "items", items, dataset=dataset))
+    task = TASK_OF[dataset]
+    written += [artifacts.save(paths, "rows", rows.astype(np.int32), task=task, protocol=name) for name in PROTOCOLS]
+    leave(paths, records.INTER, dataset, Built(written, {}, [task]))
 
 
 @pytest.fixture(scope="module")
@@ -63,18 +89,17 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         items = np.arange(300) * 3
         users = np.column_stack([np.arange(50) * 11 + 5, rng.integers(1, 3, 50)])
         pairs = np.column_stack([np.repeat(np.arange(50), 20), rng.integers(0, 300, 1000), rng.integers(0, 2, 1000)])
-        artifacts.save(paths, "users", users, dataset=dataset)
-        artifacts.save(paths, "items", items, dataset=dataset)
-        for protocol in PROTOCOLS:
-            artifacts.save(paths, "rows", pairs.astype(np.int32), task=TASK_OF[dataset], protocol=protocol)
-        for number, (modality, width) in enumerate(widths.items()):
-            has = np.arange(300) % 10 != number
-            matrix = rng.normal(size=(has.sum(), width)).astype(np.float32)
-            artifacts.save(paths, "modality_items", items[has], dataset=dataset, modality=modality)
-            artifacts.save(paths, "modality", matrix, dataset=dataset, modality=modality)
+        write_rows(paths, dataset, users, items, pairs)
+        has = {modality: np.arange(300) % 10 != number for number, modality in enumerate(widths)}
+        write_modalities(paths, dataset, {
+            modality: (items[has[modality]], rng.normal(size=(has[modality].sum(), width)).astype(np.float32))
+            for modality, width in widths.items()
+        })  # fmt: skip
         write_features(paths, dataset)
         for protocol in PROTOCOLS:
-            build.write_user_embeddings(paths, TASK_OF[dataset], protocol, MODALITIES)
+            keys = records.embedding_keys(paths, TASK_OF[dataset], protocol)
+            built = build.write_user_embeddings(paths, TASK_OF[dataset], protocol, MODALITIES)
+            leave(paths, build.EMBEDDING, dataset, built, keys)
     return paths
 
 
@@ -92,10 +117,22 @@ def test_length_0_takes_the_bare_user_id(wide: Settings, dataset: str) -> None:
     paths = with_changes(wide, user_embedding_length=0)
     factors = gather.load(paths, TASK_OF[dataset], "vat_concat", "clean", {"content"})
     assert factors.sizes.content == in_features
-    assert factors.content.users.ravel().tolist() == artifacts.load(paths, "users", dataset=dataset)[:, 0].tolist()
+    ids = reading.load(paths, "users", dataset=dataset)[:, 0]
+    np.testing.assert_allclose(factors.content.users.ravel(), (ids - ids.min()) / np.ptp(ids), rtol=1e-6)
     for feature in set(FEATURES) - {"vat_concat"}:
         with pytest.raises(UserError, match="user_embedding_length is 0"):
             gather.load(paths, TASK_OF[dataset], feature, "clean", {"content"})
+
+
+@pytest.mark.parametrize("dataset", FULL)
+def test_a_dense_file_has_a_column_more_than_the_input(wide: Settings, dataset: str) -> None:
+    _, in_features, without = FULL[dataset]
+    for feature, width in in_features.items():
+        file = dense_files.write(wide, TASK_OF[dataset], feature, "clean", "embeddings")
+        assert np.load(file, mmap_mode="r").shape[1] == width + 1
+    bare = with_changes(wide, user_embedding_length=0)
+    file = dense_files.write(bare, TASK_OF[dataset], "vat_concat", "clean", "embeddings")
+    assert np.load(file, mmap_mode="r").shape[1] == without + 1
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -103,20 +140,18 @@ def test_length_0_takes_the_bare_user_id(wide: Settings, dataset: str) -> None:
 def test_reduced_features_are_gathered_from_the_same_table_as_the_dense_file(
     wide: Settings, feature: str, protocol: str
 ) -> None:
-    dense = np.load(dense_files.write(wide, "wechat", feature, protocol))
+    dense = np.load(dense_files.write(wide, "wechat", feature, protocol, "embeddings"))
     factors = gather.load(wide, "wechat", feature, protocol, {"content"})
     for name in PARTS:
         batch, _ = everything(Batches(factors, name, CPU), 100)
-        assert batch[:, -128:].astype(np.float64).tobytes() == dense_part(factors, dense, name)[:, 1:-1].tobytes()
+        assert batch.astype(np.float64).tobytes() == dense_part(factors, dense, name)[:, :-1].tobytes()
 
 
 def test_a_part_with_a_single_class_is_refused(wide: Settings, tmp_path: Path) -> None:
     paths = with_changes(wide, graph_path=tmp_path)
-    for name in ("users", "items"):
-        artifacts.save(paths, name, artifacts.load(wide, name, dataset="tiktok"), dataset="tiktok")
-    rows = artifacts.load(wide, "rows", task="tiktok_like", protocol="clean")
+    rows = reading.load(wide, "rows", task="tiktok_like", protocol="clean")
     rows[18::20, 2] = rows[19::20, 2] = 0  # of 20 rows a user, the last two are test rows
-    artifacts.save(paths, "rows", rows, task="tiktok_like", protocol="clean")
+    write_rows(paths, "tiktok", *(reading.load(wide, name, dataset="tiktok") for name in ("users", "items")), rows)
     with pytest.raises(UserError, match=r"the test part has \d+ rows and 0 clicks"):
         gather.load(paths, "tiktok_like", "vat_concat", "clean", {"content"})
 
@@ -126,10 +161,10 @@ def test_a_part_with_a_single_class_is_refused(wide: Settings, tmp_path: Path) -
 def test_few_items_give_fewer_columns_and_no_crash(tmp_path: Path, dataset: str, items: int) -> None:
     (tmp_path / "path.json").write_text(json.dumps({"parent_folder": "."}))
     paths, rng = load_path(tmp_path / "path.json"), np.random.default_rng(0)
-    for modality, width in FULL[dataset][0].items():
-        keys = {"dataset": dataset, "modality": modality}
-        artifacts.save(paths, "modality_items", np.arange(items), **keys)
-        artifacts.save(paths, "modality", rng.normal(size=(items, width)).astype(np.float32), **keys)
+    write_modalities(paths, dataset, {
+        modality: (np.arange(items), rng.normal(size=(items, width)).astype(np.float32))
+        for modality, width in FULL[dataset][0].items()
+    })  # fmt: skip
     write_features(paths, dataset)
     for feature in FEATURES:
         ids, table = build.load_items(paths, dataset, feature)

@@ -1,8 +1,7 @@
 """The input of the MLP: gathered batches equal the dense files.
 
-Asserted on the tiny sample: the dense file equals rows joined one by one; a batch before scaling, widened to float64,
-equals the dense file's rows bit for bit, the user part being the embedding of the row's user; scaled batches equal
-scikit-learn's MinMaxScaler.
+Asserted on the tiny sample: a batch before scaling, widened to float64, equals the dense file's rows bit for bit;
+scaled batches equal scikit-learn's MinMaxScaler. Another test has the dense file against rows joined one by one.
 """
 
 from __future__ import annotations
@@ -16,67 +15,22 @@ from dense import dense_of, dense_part, everything
 from mma4ctr.catalogue import FEATURES, MODALITIES
 from mma4ctr.data.registry import TASKS
 from mma4ctr.features.build import load_items
-from mma4ctr.features.fusion import script_of
 from mma4ctr.inputs import gather
 from mma4ctr.protocol import PARTS, PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from mma4ctr.training.batches import Batches, batches_of_parts
 from small_problem import CPU, made_of
 
 SOME_FEATURES = ("visual", "textual", "va_cross", "vat_cross", "at_concat", "vat_concat")
 CASES = [(task, protocol, feature) for task in TASKS for protocol in PROTOCOLS for feature in SOME_FEATURES]
-SINGLE, CROSS, CONCAT = "single", "cross", "concat"
-
-
-def users_of_dense(paths: Settings, task: str, protocol: str, feature: str, user_ids: np.ndarray) -> np.ndarray:
-    """Look up each row's user embedding by the user's id, modality by modality."""
-    ids = artifacts.load(paths, "users", dataset=TASKS[task].dataset)[:, 0].tolist()
-    keys = {"task": task, "protocol": protocol, "reduction": paths.user_reduction}
-    tables = [
-        artifacts.load(paths, "user_embedding", modality=name, length=paths.user_embedding_length, **keys)
-        for name in FEATURES[feature].modalities
-    ]
-    vector_of = {id_: [x for table in tables for x in table[row].tolist()] for row, id_ in enumerate(ids)}
-    return np.array([vector_of[int(id_)] for id_ in user_ids])
-
-
-def item_vectors(paths: Settings, dataset: str, feature: str) -> dict[int, list[float]]:
-    """Return each item's features by its id, put together from the files of steps 2 and 4."""
-    fusion, modalities = FEATURES[feature].fusion, FEATURES[feature].modalities
-    if fusion == SINGLE:
-        ids = artifacts.load(paths, "modality_items", dataset=dataset, modality=feature)
-        tables = [artifacts.load(paths, "modality", dataset=dataset, modality=feature)]
-    else:
-        ids = artifacts.load(paths, "fused_items", dataset=dataset)
-        tables = [artifacts.load(paths, "fused_modality", dataset=dataset, modality=name) for name in modalities]
-    if fusion == CROSS:
-        tables = [artifacts.load(paths, "table", dataset=dataset, feature=feature, script=script_of(feature))]
-    return {id_: [x for table in tables for x in table[row].tolist()] for row, id_ in enumerate(ids.tolist())}
-
-
-@pytest.mark.parametrize(("task", "protocol", "feature"), CASES)
-def test_the_dense_file_joins_user_item_and_click_row_by_row(
-    tiny: Settings, task: str, protocol: str, feature: str
-) -> None:
-    dataset = TASKS[task].dataset
-    users = artifacts.load(tiny, "users", dataset=dataset)[:, 0].tolist()
-    items = artifacts.load(tiny, "items", dataset=dataset).tolist()
-    vectors = item_vectors(tiny, dataset, feature)
-    expected = [
-        [float(users[user]), *vectors[items[item]], float(click)]
-        for user, item, click in artifacts.load(tiny, "rows", task=task, protocol=protocol).tolist()
-        if items[item] in vectors
-    ]
-    dense = dense_of(tiny, task, protocol, feature)
-    assert dense.dtype == np.float64
-    assert dense.tobytes() == np.array(expected).tobytes()
+SINGLE = "single"
 
 
 def test_a_feature_covers_the_items_that_have_what_it_needs(tiny: Settings) -> None:
     for dataset in ("wechat", "tiktok"):
         having = {
-            name: set(artifacts.load(tiny, "modality_items", dataset=dataset, modality=name).tolist())
+            name: set(reading.load(tiny, "modality_items", dataset=dataset, modality=name).tolist())
             for name in MODALITIES
         }
         every = set.intersection(*having.values())
@@ -96,22 +50,16 @@ def test_a_batch_before_scaling_is_the_dense_file_to_the_bit(
     for name in PARTS:
         expected = dense_part(factors, dense, name)
         batch, clicks = everything(Batches(factors, name, CPU), 500)
-        user_columns = batch.shape[1] - (dense.shape[1] - 2)
         assert batch.dtype == np.float32
-        assert batch[:, user_columns:].astype(np.float64).tobytes() == expected[:, 1:-1].tobytes()
+        assert batch.astype(np.float64).tobytes() == expected[:, :-1].tobytes()
         assert clicks.tolist() == expected[:, -1].tolist()
-        users = users_of_dense(tiny, task, protocol, feature, expected[:, 0])
-        assert batch[:, :user_columns].astype(np.float64).tobytes() == users.tobytes()
 
 
 @pytest.mark.parametrize(("task", "protocol", "feature"), CASES)
 def test_scaled_batches_are_those_of_scikit_learn(tiny: Settings, task: str, protocol: str, feature: str) -> None:
     factors = gather.load(tiny, task, feature, protocol, {"content"})
     dense = dense_of(tiny, task, protocol, feature)
-    wanted = {}
-    for name in PARTS:
-        rows = dense_part(factors, dense, name)
-        wanted[name] = np.hstack([users_of_dense(tiny, task, protocol, feature, rows[:, 0]), rows[:, 1:-1]])
+    wanted = {name: dense_part(factors, dense, name)[:, :-1] for name in PARTS}
     batches = batches_of_parts(factors, protocol, CPU)
     for name in PARTS:
         scaler = MinMaxScaler().fit(wanted[name if protocol == "published" else "training"])

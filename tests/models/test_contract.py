@@ -22,7 +22,7 @@ from mma4ctr.models.contract import Batch, Graph, Model, NoConfig, Sizes
 from mma4ctr.models.layers import initialise
 from mma4ctr.protocol import PARTS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from mma4ctr.training.batches import batches_of_parts
 from mma4ctr.training.engine import Engine
 from mma4ctr.training.trainer import Trainer
@@ -141,7 +141,7 @@ def test_only_what_is_needed_is_gathered_and_it_belongs_to_the_row(tiny: Setting
     full = gather.load(tiny, "tiktok_like", "vat_concat", protocol, everything, history_length=3)
     none = gather.load(tiny, "tiktok_like", "vat_concat", protocol, {"user"})
     parts, alone = (batches_of_parts(one, protocol, CPU) for one in (full, none))
-    devices = artifacts.load(tiny, "users", dataset=TASKS["tiktok_like"].dataset)[:, 1]
+    devices = reading.load(tiny, "users", dataset=TASKS["tiktok_like"].dataset)[:, 1]
     training = set(full.task.parts["training"].tolist())
     clicks_before: dict[int, list[int]] = {}
     histories = []

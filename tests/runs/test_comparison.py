@@ -24,6 +24,7 @@ def evaluation(folder: Path, name: str, places: np.ndarray, task_rows: np.ndarra
     figures = runs.save_predictions(own, scores, test_rows, seed=0)
     runs.save_array(own, "test_rows", test_rows)
     runs.save_array(own, "test_places", places)
+    runs.save_metrics(own, {"run": name, **figures})
     return Evaluation(name, own, 1, figures, rows=str(hash(places.tobytes())))
 
 

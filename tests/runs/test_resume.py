@@ -42,11 +42,15 @@ def train(file: Path, *options: str) -> None:
     mlp.main(["--paths", str(file), *OPTIONS, *options])
 
 
+OF_SECONDS = ("checksum", "history.json", "weights.pt")  # the checksums of files that have seconds in them, or times
+
+
 def without_seconds(content: object) -> object:
     if isinstance(content, list):
         return [without_seconds(entry) for entry in content]
     if isinstance(content, dict):
-        return {key: without_seconds(value) for key, value in content.items() if not key.endswith("seconds")}
+        kept = {key: value for key, value in content.items() if not key.endswith("seconds") and key not in OF_SECONDS}
+        return {key: without_seconds(value) for key, value in kept.items()}
     return content
 
 
@@ -58,7 +62,7 @@ def results(file: Path) -> dict[str, object]:
             without_seconds(json.loads(path.read_text())) if path.suffix == ".json" else path.read_bytes()
         )
         for path in saved.rglob("*.*")
-        if path.is_file() and path.name not in ("results.csv", "weights.pt")
+        if path.is_file() and path.suffix != ".lock" and path.name not in ("results.csv", "weights.pt")
     } | {
         str(path.relative_to(saved)): {name: value.tolist() for name, value in torch.load(path).items()}
         for path in saved.rglob("weights.pt")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -45,6 +46,20 @@ def test_an_empty_or_missing_raw_file_is_named(
     line = refusal(capfd, STEPS[step].main, ["--paths", str(file), "--dataset", dataset])
     assert str((raw / name).parent) in line
     assert re.search(said, line), line
+    assert listing(tmp_path / "out") == {"path.json"}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+@pytest.mark.parametrize(("step", "name"), [("1", LOG), ("1", ROWS), ("2", FEEDS), ("2", VIDEO)])
+def test_a_file_that_must_not_be_read_is_named(
+    step: str, name: str, raw: Path, tmp_path: Path, capfd: pytest.CaptureFixture
+) -> None:
+    replace(raw / name, (raw / name).read_bytes())
+    (raw / name).chmod(0)
+    (tmp_path / "out").mkdir()
+    dataset = "tiktok" if name.startswith(TRACK) else "wechat"
+    to = ["--paths", str(paths_file(tmp_path / "out", raw)), "--dataset", dataset]
+    assert f"{raw / name}: Permission denied" in refusal(capfd, STEPS[step].main, to)
     assert listing(tmp_path / "out") == {"path.json"}
 
 

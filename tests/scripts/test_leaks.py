@@ -26,7 +26,7 @@ from mma4ctr.data.registry import TASKS
 from mma4ctr.inputs import gather
 from mma4ctr.protocol import PARTS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from mma4ctr.training.batches import batches_of_parts
 from samples import paths_file, run_steps
 
@@ -209,10 +209,10 @@ def test_step_1_keeps_the_rows_that_a_walk_through_the_raw_log_finds(
 ) -> None:
     log = READ[dataset](tiny_raw)
     expected = list(clean_rows(log, minimum(tiny_raw, dataset)))
-    users = artifacts.load(as_it_is.paths, "users", dataset=dataset)[:, 0]
-    items = artifacts.load(as_it_is.paths, "items", dataset=dataset)
+    users = reading.load(as_it_is.paths, "users", dataset=dataset)[:, 0]
+    items = reading.load(as_it_is.paths, "items", dataset=dataset)
     for number, task in enumerate(LABELS[dataset]):
-        rows = artifacts.load(as_it_is.paths, "rows", task=task, protocol="clean")
+        rows = reading.load(as_it_is.paths, "rows", task=task, protocol="clean")
         found = zip(users[rows[:, 0]].tolist(), items[rows[:, 1]].tolist(), rows[:, 2].tolist(), strict=True)
         assert list(found) == [(int(user), int(item), log.labels(line)[number]) for user, item, _, line in expected]
         assert parts_of(rows).tolist() == [part for *_, part, _ in expected]
@@ -222,7 +222,7 @@ def test_step_1_keeps_the_rows_that_a_walk_through_the_raw_log_finds(
 @pytest.mark.parametrize("task", TASKS)
 def test_only_the_clicks_of_the_flipped_rows_differ(as_it_is: Outcome, task: str, version: str, part: int, request):
     flipped = request.getfixturevalue(version)
-    before, after = (artifacts.load(one.paths, "rows", task=task, protocol="clean") for one in (as_it_is, flipped))
+    before, after = (reading.load(one.paths, "rows", task=task, protocol="clean") for one in (as_it_is, flipped))
     assert np.array_equal(before[:, :2], after[:, :2])
     assert np.array_equal(before[:, 2] != after[:, 2], parts_of(before) == part)
 
@@ -276,5 +276,5 @@ def test_the_published_embedding_carries_the_flipped_labels(
 ) -> None:
     for modality in MODALITIES:
         keys = {"task": task, "modality": modality, "protocol": "published", "reduction": "pca", "length": 21}
-        before, after = (artifacts.load(one.paths, "user_embedding", **keys) for one in (as_it_is, flipped_test))
+        before, after = (reading.load(one.paths, "user_embedding", **keys) for one in (as_it_is, flipped_test))
         assert not np.array_equal(before, after)

@@ -13,7 +13,7 @@ import statis_and_draw
 from bad_input import SCRIPTS
 from mma4ctr.features.fusion import FUSIONS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import reading
 from mma4ctr.store.artifacts import ARTIFACTS, Artifact
 from mma4ctr.store.records import STEPS
 from samples import ROOT
@@ -56,8 +56,8 @@ def test_every_input_is_an_earlier_steps_output(step: str, built: Path, monkeypa
 
         return noting
 
-    monkeypatch.setattr(artifacts, "load", noted(artifacts.load))
-    monkeypatch.setattr(artifacts, "load_json", noted(artifacts.load_json))
+    monkeypatch.setattr(reading, "load", noted(reading.load))
+    monkeypatch.setattr(reading, "load_json", noted(reading.load_json))
     to = ["--paths", str(built)]
     if step == "mlp.py":
         for feature in FEATURES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -45,7 +46,7 @@ def raise_step(script: str, patch: pytest.MonkeyPatch) -> str:
 
 
 def raise_data_set(name: str, patch: pytest.MonkeyPatch) -> str:
-    patch.setattr(DATASETS[name], "version", 2)
+    patch.setattr(DATASETS[name], "version", DATASETS[name].version + 1)
     return f"data set {name}"
 
 
@@ -70,7 +71,9 @@ def test_another_version_is_refused_until_it_is_rerun(
     to = ["--paths", str(built), "--dataset", "wechat"]
     shown = change(what, monkeypatch)
     line = refusal(capfd, MAINS[later], to)
-    assert f"written by version 1 of {shown}, this is version 2; rerun python {named} --paths {built}" in line
+    told = rf"written by version (\d) of {re.escape(shown)}, this is version (\d); rerun python {named} --paths {built}"
+    before, now = re.search(told, line).groups()
+    assert int(now) == int(before) + 1
     assert f"records/{named.removesuffix('.py')}_wechat" in line
     MAINS[named](to)
     assert "up to date" not in capfd.readouterr().out

@@ -21,7 +21,7 @@ from mma4ctr.catalogue import FEATURES, TEXTUAL, VISUAL, Feature
 from mma4ctr.data.registry import DATASETS
 from mma4ctr.features.build import load_items
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import reading, records
 
 STEP_1, STEP_2, STEP_3 = "preprocess_inter.py", "preprocess_multimodal.py", "get_user_embedding.py"
 STEP_4, STEP_5, STEP_6 = "cross_matrix.py", "gen_matrix.py", "mlp.py"
@@ -71,7 +71,9 @@ def test_a_raised_version_is_refused_until_the_step_is_rerun(
     raise_version(monkeypatch, what)
     before = listing(built.parent)
     line = refusal(capfd, SCRIPTS[later], argv)
-    assert re.search(rf"\.json: written by version 1 of {what}, this is version 2; rerun python {expected[0]} ", line)
+    told = rf"\.json: written by version (\d) of {what}, this is version (\d); rerun python {expected[0]} "
+    then, now = re.search(told, line).groups()
+    assert int(now) == int(then) + 1
     assert listing(built.parent) == before
     script, words = named_in(line)
     assert script == expected[0]
@@ -151,8 +153,8 @@ def test_a_new_feature_is_built_though_all_else_is_current(
     assert times(settings.matrix_path) == before
 
     ids, table = load_items(settings, "wechat", "tv_concat")
-    assert ids.tolist() == artifacts.load(settings, "fused_items", dataset="wechat").tolist()
-    fused = [artifacts.load(settings, "fused_modality", dataset="wechat", modality=name) for name in (TEXTUAL, VISUAL)]
+    assert ids.tolist() == reading.load(settings, "fused_items", dataset="wechat").tolist()
+    fused = [reading.load(settings, "fused_modality", dataset="wechat", modality=name) for name in (TEXTUAL, VISUAL)]
     assert table.tobytes() == np.hstack(fused).tobytes()
     assert runs(built) == trained
     mlp.main([*to, "--feature", "tv_concat", *TRAIN])

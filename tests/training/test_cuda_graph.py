@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from mma4ctr.evaluation import metrics
 from mma4ctr.training.batches import batches_of_parts
+from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.cuda_graph import CudaGraph, Orders
 from mma4ctr.training.engine import Engine, order_of_rows
 from mma4ctr.training.trainer import Trainer
@@ -27,7 +28,7 @@ DEVICES = [
 ]
 
 
-def trained(device: str, engine: Engine, schedule, checkpoint: Path | None = None) -> Trainer:
+def trained(device: str, engine: Engine, schedule, checkpoint: Checkpoint | None = None) -> Trainer:
     """Train the small problem of test_training."""
     parts = batches_of_parts(inputs_of(), "clean", torch.device(device))
     trainer = Trainer(new_model(), parts, schedule, checkpoint, engine)
@@ -70,7 +71,7 @@ def test_undone_epochs_are_undone_here_too(device: str, monkeypatch) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_a_run_is_gone_on_with(device: str, tmp_path: Path) -> None:
-    file = tmp_path / "checkpoint.pt"
+    file = Checkpoint(tmp_path / "checkpoint.pt", "a run")
     trained(device, CudaGraph(), changed(epochs=2), file)
     resumed = trained(device, CudaGraph(), changed(epochs=7), file)
     assert len(resumed.progress.history) == 7

@@ -30,7 +30,7 @@ from mma4ctr.models.losses import LOSSES
 from mma4ctr.models.mma4ctr import MMa4CTR
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts
+from mma4ctr.store import disk
 from mma4ctr.training import data_parallel
 from mma4ctr.training.batches import batches_of_parts
 from mma4ctr.training.data_parallel import DataParallel
@@ -236,13 +236,13 @@ def single(tiny: Settings) -> dict:
 
 def history_of(paths: Settings, run: str) -> list[dict]:
     """Return the history of a run."""
-    return artifacts.read_json(runs.folder_of(paths, run) / "history.json", "mlp.py")
+    return disk.read_json(runs.folder_of(paths, run) / "history.json", disk.Known("mlp.py"))
 
 
 def assert_found(paths: Settings, single: dict) -> None:
     """Assert that a run left what the single process found, and nothing else."""
     (file,) = [file for file in paths.saved_path.glob("*/metrics.json") if "epochs_run" in file.read_text()]
-    found = artifacts.read_json(file, "mlp.py")
+    found = disk.read_json(file, disk.Known("mlp.py"))
     assert found["run"] == single["run"]
     for name in ("auc", "logloss", "gauc", "average_precision"):
         assert found[name] == pytest.approx(single[name], rel=2e-3)

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import nn
 
+from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.engine import Engine
 from mma4ctr.training.trainer import Trainer
 from small_problem import SCHEDULE, bytes_of, changed, new_model, script, without_seconds
@@ -107,8 +108,8 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
     with monkeypatch.context() as patch:
         count_calls(patch, where, kill_at=1 + int(share * (len(calls) - 1)))
         with pytest.raises(KilledError):
-            Trainer(new_model(), unlearnable, schedule, tmp_path / "run" / "checkpoint.pt").run()
-    resumed = Trainer(new_model(), unlearnable, schedule, tmp_path / "run" / "checkpoint.pt")
+            Trainer(new_model(), unlearnable, schedule, Checkpoint(tmp_path / "run" / "checkpoint.pt", "a run")).run()
+    resumed = Trainer(new_model(), unlearnable, schedule, Checkpoint(tmp_path / "run" / "checkpoint.pt", "a run"))
     resumed.run()
     assert bytes_of(resumed.model) == bytes_of(undisturbed.model)
     assert without_seconds(resumed.progress.history) == without_seconds(undisturbed.progress.history)
@@ -116,7 +117,7 @@ def test_a_killed_run_goes_on_to_the_same_bytes(
 
 
 def test_a_run_killed_after_an_epoch_goes_on_from_the_epoch_before(parts, tmp_path: Path) -> None:
-    file = tmp_path / "checkpoint.pt"
+    file = Checkpoint(tmp_path / "checkpoint.pt", "a run")
     undisturbed = Trainer(new_model(), parts, SCHEDULE)
     weights = weights_after_each_epoch(undisturbed)
 
@@ -136,7 +137,7 @@ def test_a_run_killed_after_an_epoch_goes_on_from_the_epoch_before(parts, tmp_pa
 def test_a_finished_run_is_not_trained_again(parts, tmp_path: Path, monkeypatch) -> None:
     schedule = changed(patience=1, interruption=False)
     script(monkeypatch, [0.8, 0.7])
-    first = Trainer(new_model(), parts, schedule, tmp_path / "checkpoint.pt").run()
+    first = Trainer(new_model(), parts, schedule, Checkpoint(tmp_path / "checkpoint.pt", "a run")).run()
     monkeypatch.setattr(Engine, "train_epoch", None)
-    again = Trainer(new_model(), parts, schedule, tmp_path / "checkpoint.pt").run()
+    again = Trainer(new_model(), parts, schedule, Checkpoint(tmp_path / "checkpoint.pt", "a run")).run()
     assert bytes_of(again) == bytes_of(first)

@@ -24,6 +24,7 @@ from mma4ctr.models.layers import initialise
 from mma4ctr.schedule import Schedule
 from mma4ctr.training import engine
 from mma4ctr.training.batches import Batches
+from mma4ctr.training.cuda_graph import CudaGraph
 from mma4ctr.training.engine import Engine
 from mma4ctr.training.trainer import Trainer
 from small_problem import IN_FEATURES, SCHEDULE, bytes_of, changed, inputs_of, new_model, script
@@ -253,10 +254,40 @@ def test_validation_scores_every_row_with_the_model(parts) -> None:
     whole, clicks = next(parts["validation"].batches(50))
     log_odds = trainer.model(whole).detach()
     found = Engine().validate(trainer.model, parts["validation"], changed(batch_size=20))
-    losses = [loss_by_formula("bce", *pair).item() for pair in zip(log_odds.split(20), clicks.split(20), strict=True)]
     probabilities = torch.sigmoid(log_odds).numpy()
     assert found["valid_auc"] == pytest.approx(metrics.auc(clicks.numpy(), probabilities), rel=1e-12)
     assert found["valid_logloss"] == pytest.approx(metrics.logloss(clicks.numpy(), probabilities), rel=1e-6)
-    assert found["valid_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
     assert engine.probabilities_of(trainer.model, parts["validation"]) == pytest.approx(probabilities, rel=1e-6)
     assert engine.hidden_of(trainer.model, parts["validation"]).shape == (50, 4)
+
+
+@pytest.mark.parametrize("engine_class", [Engine, CudaGraph])
+@pytest.mark.parametrize("loss", ["bce", "batch_softmax"])
+def test_validation_loss_is_that_of_shuffled_batches(parts, loss: str, engine_class: type[Engine]) -> None:
+    """Rows in another order give another loss, but the same AUC and LogLoss to the bit."""
+    model, validation = Trainer(new_model(), parts, SCHEDULE).model, parts["validation"]
+    whole, clicks = next(validation.batches(50))
+    log_odds = model(whole).detach()
+    found = {}
+    for seed in (3, 4):
+        schedule = changed(batch_size=20, loss=loss, seed=seed)
+        found[seed] = engine_class().validate(model, validation, schedule)
+        order = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(1,))).permutation(50)
+        shuffled = log_odds[order].split(20), clicks[order].split(20)
+        losses = [loss_by_formula(loss, *batch).item() for batch in zip(*shuffled, strict=True)]
+        assert found[seed]["valid_loss"] == pytest.approx(sum(losses) / 3, rel=1e-5)
+        assert engine_class().validate(model, validation, schedule) == found[seed]
+    assert found[3]["valid_loss"] != pytest.approx(found[4]["valid_loss"], rel=1e-4)
+    assert found[3]["valid_auc"] == found[4]["valid_auc"] == metrics.tensor_auc(clicks, torch.sigmoid(log_odds)).item()
+    assert found[3]["valid_logloss"] == found[4]["valid_logloss"]
+
+
+def test_validation_rows_have_the_same_order_in_every_epoch_and_attempt(parts, monkeypatch) -> None:
+    """A model that learns nothing has one validation loss, whatever is undone."""
+    trainer = Trainer(new_model(), parts, changed(loss="batch_softmax", batch_size=20, learning_rate=1e-12))
+    monkeypatch.setattr(engine.metrics, "tensor_auc", lambda *_: torch.tensor(0.4).double())
+    trainer._start = lambda attempt: None
+    trainer.run()
+    assert [entry["attempts"] for entry in trainer.progress.history] == [5] * 4
+    first, *others = (entry["valid_loss"] for entry in trainer.progress.history)
+    assert others == pytest.approx([first] * 3, rel=1e-6)

@@ -12,10 +12,10 @@ import polars as pl
 from keras_preprocessing.sequence import pad_sequences
 
 from mma4ctr.catalogue import Task
-from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
 from mma4ctr.data.blocks import Block, Modality, RawModality, reduced
 from mma4ctr.data.contract import DataSet
+from mma4ctr.data.feed_info import WORD, read_feed_info
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
 from mma4ctr.published import logs
@@ -30,63 +30,14 @@ ACTION_WEIGHTS = {
     "read_comment": 4, "like": 3, "click_avatar": 2, "forward": 1, "favorite": 1, "comment": 1, "follow": 1,
 }  # fmt: skip
 WANTED = ("userid", "feedid", "device", *ACTION_WEIGHTS)
-TEXT_COLUMNS = ("description", "ocr", "asr", "description_char", "ocr_char", "asr_char")
-INFO_COLUMNS = (
-    "feedid", *TEXT_COLUMNS, "bgm_song_id", "bgm_singer_id", "machine_keyword_list", "manual_tag_list",
-    "machine_tag_list",
-)  # fmt: skip
+DAY = "date_"  # 1 to 14, where the file has it
 # Modality -> the text that it starts from, and the text that stands in where that one is empty.
 TEXTS = {
     "visual": ("ocr", "ocr_char"),
     "acoustic": ("asr_char", "asr"),
     "textual": ("description", "description_char"),
 }
-# What a field of feed_info.csv may look like, if it is not empty. Ids stay well within int64.
-ID = r"\d{1,15}"
-NUMBER = r"\d+(?:\.\d*)?(?:[eE][+-]?\d+)?"
-FORMS = {
-    **dict.fromkeys(TEXT_COLUMNS, (rf"^{ID}(?: +{ID})*$", "integers between spaces")),
-    "feedid": (rf"^{ID}$", "an integer"),
-    "bgm_song_id": (rf"^{ID}(?:\.0*)?$", "an integer, or empty"),
-    "bgm_singer_id": (rf"^{ID}(?:\.0*)?$", "an integer, or empty"),
-    "machine_keyword_list": (rf"^{ID}(?:;{ID})*;?$", "integers between semicolons"),
-    "manual_tag_list": (rf"^{ID}(?:;{ID})*;?$", "integers between semicolons"),
-    "machine_tag_list": (rf"^{ID} {NUMBER}(?:;{ID} {NUMBER})*;?$", "pairs of an integer and a number"),
-}
 KEYWORDS, TAGS = 16, 14  # the longest machine keyword and tag lists of the full data
-
-
-def _check_fields(file: Path, frame: pl.DataFrame) -> None:
-    """Raise the `UserError` that names a line and field that is not of its form."""
-    for name, (form, expected) in FORMS.items():
-        wrong = ~frame[name].str.contains(form)
-        wrong = wrong.fill_null(name == "feedid")  # any other field may be empty
-        if wrong.any():
-            place = int(wrong.to_numpy().argmax())
-            found = raw_files.shown(frame[name][place])
-            raise UserError(f"{file}:{place + 2}: field {name} is {found}, expected {expected}; mend the line")
-
-
-def read_feed_info(file: Path) -> pl.DataFrame:
-    """Return feed_info.csv as text columns, one row a feed, sorted by feed; empty fields are null.
-
-    A feed's last line counts.
-    """
-    columns = raw_files.header_of(file, INFO_COLUMNS)
-    fields = raw_files.scan_fields(Part(file), columns, (), ",", header=True).select(INFO_COLUMNS)
-    # A last field may be empty, so that only the commas tell a row with too few fields.
-    counted = pl.col("line").str.count_matches(",", literal=True).fill_null(0)
-    commas = raw_files.scan_lines(Part(file)).select(commas=counted).with_row_index("line", 1)
-    wrong = commas.filter(pl.col("commas") != len(columns) - 1).head(1)
-    frame, odd = raw_files.collect([fields, wrong], lambda: raw_files.explain_text(file), file)
-    if len(odd):
-        line, found = odd.row(0)
-        raise UserError(f"{file}:{line}: found {found + 1} fields, expected {len(columns)}; mend or remove the line")
-    # Spaces around a field mean nothing, and a field of spaces is an empty one.
-    frame = frame.with_columns(pl.all().str.strip_chars(" "))
-    frame = frame.with_columns(pl.when(pl.all() != "").then(pl.all()))
-    _check_fields(file, frame)
-    return frame.with_columns(pl.col("feedid").cast(pl.Int64)).unique("feedid", keep="last").sort("feedid")
 
 
 def filled(frame: pl.DataFrame, field: str, stand_in: str) -> pl.Series:
@@ -96,7 +47,7 @@ def filled(frame: pl.DataFrame, field: str, stand_in: str) -> pl.Series:
 
 def text_rows(texts: pl.Series):
     """Return space-separated ids (rows,) as zero-padded sparse rows; a missing text is an empty row."""
-    lists = texts.str.extract_all(r"\d+")
+    lists = texts.str.extract_all(WORD)
     words = lists.explode(empty_as_null=False, keep_nulls=False).cast(pl.Int64).to_numpy()
     return raw_files.sparse_rows(lists.list.len().fill_null(0).to_numpy().astype(np.int64), words)
 
@@ -121,7 +72,7 @@ def untrained_embedding(ids: pl.Series, seed: int, key: int) -> np.ndarray:
     -------
     (rows, int(distinct ids ** 0.25)) float32 array
     """
-    numbers = ids.cast(pl.Float64).cast(pl.Int64)
+    numbers = ids.str.replace(r"\.0*$", "").cast(pl.Int64)  # by way of a float, large ids would become one
     known = np.sort(numbers.drop_nulls().unique().to_numpy())
     place = np.searchsorted(known, numbers.fill_null(0).to_numpy()) + 1
     place[numbers.is_null().to_numpy()] = 0
@@ -129,11 +80,29 @@ def untrained_embedding(ids: pl.Series, seed: int, key: int) -> np.ndarray:
     return table.astype(np.float32)[place]
 
 
+def _keyword_ids(frame: pl.DataFrame) -> pl.Series:
+    """Return the machine keywords as lists of ids."""
+    return frame["machine_keyword_list"].str.extract_all(WORD).cast(pl.List(pl.Int64))
+
+
 def _tag_ids(frame: pl.DataFrame) -> pl.Series:
     """Return the machine tags without their scores, as lists of ids; the manual ones where there are none."""
     machine = pl.col("machine_tag_list").str.replace_all(r" [^;]*", "")
-    tags = pl.coalesce(machine, "manual_tag_list").str.extract_all(r"\d+").cast(pl.List(pl.Int64))
+    tags = pl.coalesce(machine, "manual_tag_list").str.extract_all(WORD).cast(pl.List(pl.Int64))
     return frame.select(tags).to_series()
+
+
+def _equal_in_float32(frame: pl.DataFrame) -> tuple[str, ...]:
+    """Say of keywords and tags, which are kept as float32 numbers, how many ids become equal to another one."""
+    said = []
+    for name, lists in (("keyword", _keyword_ids(frame)), ("tag", _tag_ids(frame))):
+        ids = lists.explode(empty_as_null=False, keep_nulls=False).unique().to_numpy()
+        lost = len(ids) - len(np.unique(ids.astype(np.float32)))
+        if lost:
+            said.append(
+                f"textual: {lost:,} of {len(ids):,} {name} ids are too large for float32 and equal others there"
+            )
+    return tuple(said)
 
 
 def _blocks(frame: pl.DataFrame, modality: str, seed: int) -> list[Block]:
@@ -144,9 +113,8 @@ def _blocks(frame: pl.DataFrame, modality: str, seed: int) -> list[Block]:
         song = untrained_embedding(frame["bgm_song_id"], seed, 2)
         return [text, Block(singer, None), Block(song, None)]
     if modality == "textual":
-        keywords = frame["machine_keyword_list"].str.extract_all(r"\d+").cast(pl.List(pl.Int64))
-        tags = _tag_ids(frame)
-        return [text, Block(padded_lists(keywords, KEYWORDS), None), Block(padded_lists(tags, TAGS), None)]
+        keywords, tags = padded_lists(_keyword_ids(frame), KEYWORDS), padded_lists(_tag_ids(frame), TAGS)
+        return [text, Block(keywords, None), Block(tags, None)]
     return [text]
 
 
@@ -164,12 +132,19 @@ def raw_modality(modality: str, feeds: pl.DataFrame, seed: int) -> RawModality:
     `seed` is that of the untrained song and singer embeddings.
     """
     present = feeds.filter(pl.any_horizontal(pl.col(PRESENT_BY[modality]).is_not_null()))
-    return RawModality(modality, present["feedid"].to_numpy(), _blocks(present, modality, seed))
+    warnings = _equal_in_float32(present) if modality == "textual" else ()
+    return RawModality(modality, present["feedid"].to_numpy(), _blocks(present, modality, seed), warnings)
 
 
 def reduced_modality(modality: str, feeds: pl.DataFrame, seed: int) -> Modality:
     """Return one modality with its blocks reduced."""
     return reduced(raw_modality(modality, feeds, seed))
+
+
+def _columns(file: Path) -> tuple[list[str], tuple[str, ...]]:
+    """Return the columns of user_action.csv, and those that are read of them."""
+    columns = raw_files.header_of(file, WANTED)
+    return columns, (*WANTED, DAY) if DAY in columns else WANTED
 
 
 class WeChat(DataSet):
@@ -180,7 +155,9 @@ class WeChat(DataSet):
     tasks = (Task("wechat", "wechat", "click", "1"),)
     minimum = 100
     actions = (*ACTION_WEIGHTS, "click")
+    version = 2
     place = 1
+    minimum_counts = ("item", "click")  # the published script collapses equal rows before it counts
     settings = MappingProxyType({
         "click_threshold": Key(
             0.5, "a number above 0, at most 1", lambda value: is_number(value) and 0 < value <= 1, float
@@ -196,23 +173,30 @@ class WeChat(DataSet):
         """Return user_action.csv."""
         return [folder / "user_action.csv"]
 
+    def order(self, file: Path) -> str:
+        """Say by what the rows of a user are sorted: the day, where user_action.csv has it."""
+        if DAY in raw_files.header_of(file, WANTED):
+            return f"{DAY}, within a day by place in the file"
+        return f"place in the file, since {file.name} has no {DAY}"
+
     def interactions(self, part: Part, own: Mapping[str, Any]) -> pl.LazyFrame:
         """Scan a part of user_action.csv: the columns of the contract, the seven actions and click.
 
-        Within a user, file order is time order, so that time is 0 throughout.
+        The time is the day, 0 throughout where the file has none: within a day, file order is time order.
         """
-        columns = raw_files.header_of(part.file, WANTED)
-        frame = raw_files.scan_integers(part, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
+        columns, wanted = _columns(part.file)
+        frame = raw_files.scan_integers(part, columns, wanted, tuple(ACTION_WEIGHTS), separator=",", header=True)
         score = pl.sum_horizontal(pl.col(action) * weight for action, weight in ACTION_WEIGHTS.items())
         click = (score / sum(ACTION_WEIGHTS.values()) >= own["click_threshold"]).cast(pl.Int64)
         return frame.select(
-            *ACTION_WEIGHTS, user="userid", item="feedid", device="device", time=pl.lit(0, pl.Int64), click=click
-        )
+            *ACTION_WEIGHTS, user="userid", item="feedid", device="device",
+            time=pl.col(DAY) if DAY in wanted else pl.lit(0, pl.Int64), click=click,
+        )  # fmt: skip
 
     def explain(self, file: Path) -> None:
         """Raise the `UserError` that names the first broken line of user_action.csv."""
-        columns = raw_files.header_of(file, WANTED)
-        raw_files.explain_integers(file, columns, WANTED, tuple(ACTION_WEIGHTS), separator=",", header=True)
+        columns, wanted = _columns(file)
+        raw_files.explain_integers(file, columns, wanted, tuple(ACTION_WEIGHTS), separator=",", header=True)
 
     def feature_files(self, folder: Path) -> dict[str, list[Path]]:
         """Return feed_info.csv, which holds every modality; raise `UserError` if it is missing."""

@@ -1,0 +1,61 @@
+"""Read artefacts, each checked against the checksum that the record of its step has of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from mma4ctr.cli import UserError
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts, disk, records
+from mma4ctr.store.disk import Known
+
+
+def _record_keys(script: str, keys: Mapping[str, object]) -> dict[str, object]:
+    """Return the keys of the record that a step leaves for an artefact with these keys."""
+    names = records.STEPS[script].keys
+    return {name: keys[name] for name in names}
+
+
+def _expected(settings: Settings, name: str, keys: Mapping[str, object]) -> tuple[Path, Known]:
+    """Return where an artefact lies, and what the record of its step knows of it."""
+    file, again = artifacts.path(settings, name, **keys), f"{artifacts.command_of(settings, name, keys)} --force"
+    script = artifacts.ARTIFACTS[name].writer.format(**keys)
+    dataset = artifacts.dataset_of(settings, keys)
+    record = records.read(settings, script, dataset, _record_keys(script, keys))
+    told = records.file_of(settings, script, dataset, record.keys)
+    checksum = record.outputs.get(str(file.relative_to(records.folder_of(settings, script))))
+    if checksum is None and not file.exists():
+        raise UserError(f"{file}: missing; run {again.removesuffix(' --force')} first")
+    if checksum is None:
+        raise UserError(f"{file}: is not among the files of {told}; rerun {again}")
+    return file, Known(again, checksum, told)
+
+
+def load(settings: Settings, name: str, **keys: object) -> np.ndarray:
+    """Read the artefact `name`.
+
+    Raises
+    ------
+    UserError
+        If it is missing, is not the file that its step wrote, or is not of the declared shape and dtype.
+    """
+    file, known = _expected(settings, name, keys)
+    array = disk.read_array(file, known)
+    artifacts.require_declared(name, array, file, f"rerun {known.remedy}")
+    return array
+
+
+def load_json(settings: Settings, name: str, **keys: object) -> dict:
+    """Read the JSON artefact `name`, an object; raise `UserError` if it is missing or not the file that was written."""
+    file, known = _expected(settings, name, keys)
+    return disk.read_object(file, known)
+
+
+def checked_path(settings: Settings, name: str, **keys: object) -> Path:
+    """Return where the artefact `name` lies, for a library that reads it; raise `UserError` as `load` does."""
+    file, known = _expected(settings, name, keys)
+    disk.read_bytes(file, known)
+    return file
