@@ -11,13 +11,17 @@ was. Afterwards viewer.py writes the tables and figures.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+import contextlib
+from collections.abc import Iterable, Sequence
+
+from mma4ctr import cli  # first: it sees to how a script ends, from here on
+
+# isort: split
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from load_path import load_path
-from mma4ctr import cli
 from mma4ctr.arguments import at_least_1
 from mma4ctr.catalogue import USER_REDUCTIONS
 from mma4ctr.data.registry import TASKS, chosen_tasks
@@ -28,6 +32,7 @@ from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
+from mma4ctr.training.data_parallel import is_launched
 
 
 def parser() -> argparse.ArgumentParser:
@@ -77,7 +82,7 @@ def progress() -> Progress:
     return Progress(*columns, TimeRemainingColumn(), console=console, disable=not console.is_terminal, transient=True)
 
 
-def run(settings: Settings, missing: Sequence[plan.Job], ends: Iterator[tuple[plan.Job, str | cli.UserError]]) -> int:
+def run(settings: Settings, missing: Sequence[plan.Job], ends: Iterable[pool.End]) -> int:
     """Go through what is missing as it `ends`, print a line for each run, and return how many could not be run."""
     failed = 0
     with progress() as bar:
@@ -100,6 +105,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run step 7."""
     args = parser().parse_args(argv)
     settings = load_path(args.paths)
+    if is_launched():
+        raise cli.UserError("torchrun starts processes that train one model, which mlp.py does; start the grid without "
+                            "it, with --jobs or --scheduler")  # fmt: skip
     variants = [Variant(protocol, reduction) for protocol in args.protocol for reduction in args.reduction]
     jobs = plan.jobs_of(
         points(chosen_tasks(settings, args.dataset), variants, args.experiment, args.seeds, args.longest)
@@ -114,7 +122,8 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(f"adjust_hyperparameter.py: {len(jobs)} runs, {finished} of them finished before", flush=True)
         here = args.scheduler is None
         ends = pool.run_all(settings, missing, args.jobs) if here else pool.run_on_cluster(settings, missing, executor)
-        failed = run(settings, missing, ends)
+        with contextlib.closing(ends):  # whatever ends this process, ends those of the grid
+            failed = run(settings, missing, ends)
     results = runs.rebuild_results(settings)
     print(f"{len(missing) - failed} run, {failed} could not be run; one line for each run in {results}")
     if failed:

@@ -12,6 +12,10 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from mma4ctr import cli  # first: it sees to how a script ends, from here on
+
+# isort: split
+
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -27,7 +31,6 @@ import sample_data
 import statis_and_draw
 import viewer
 from load_path import load_path
-from mma4ctr import cli
 from mma4ctr.catalogue import MODAL_SELECT
 from mma4ctr.data.registry import TASKS
 from mma4ctr.evaluation.metrics import FIGURES

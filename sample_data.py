@@ -21,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mma4ctr import cli
+from mma4ctr.arguments import seed
 from mma4ctr.data.registry import DATASETS
 from mma4ctr.sampling import files, marker
 from mma4ctr.sampling.sample import Sample
@@ -102,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--scale", choices=SCALES, required=True)
     parser.add_argument("--dataset", nargs="+", choices=tuple(SAMPLES), default=tuple(SAMPLES))
     parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/SCALE or sample/SCALE_none)")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--signal", choices=SIGNALS, default="taste")
     parser.add_argument("--force", action="store_true", help="write again what is complete or has other settings")
     arguments = parser.parse_args(argv)
@@ -110,8 +111,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     if size not in SIZES:
         scales = " or ".join(scale for scale, signal in SIZES if signal == arguments.signal)
         raise cli.UserError(f"--scale {arguments.scale} has no --signal {arguments.signal}; use --scale {scales}")
-    if arguments.seed < 0:
-        raise cli.UserError(f"--seed {arguments.seed}: expected 0 or more")
     default = Path("sample") / (arguments.scale if arguments.signal == "taste" else "_".join(size))
     settings = marker.Settings(arguments.scale, arguments.signal, arguments.seed)
     write_sample(arguments.out or default, arguments.dataset, settings, arguments.force)

@@ -18,15 +18,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from mma4ctr import cli  # first: it sees to how a script ends, from here on
+
+# isort: split
+
 import numpy as np
 from tqdm import tqdm
-
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from baseline import adapter, evaluation, interactions
 from baseline.models import MODELS, Kind, all_models, options_of
 from load_path import load_path
-from mma4ctr import cli
 from mma4ctr.arguments import at_least_1
 from mma4ctr.data.registry import TASKS, chosen_tasks
 from mma4ctr.evaluation import remarks

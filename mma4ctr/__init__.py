@@ -4,4 +4,8 @@ The package holds what two or more of the step scripts share; each script at the
 is one step and reads from top to bottom.
 """
 
+from mma4ctr import ending
+
 __version__ = "0.1.0"
+
+ending.begin()  # first of all: what a script imports takes seconds, in which it may be stopped

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import argparse
 import functools
-import os
+import io
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from mma4ctr import ending, signals
+
 T = TypeVar("T")
+LONGEST = 80  # characters of a value that a message repeats
 
 
 class UserError(Exception):
@@ -24,31 +27,75 @@ class UserError(Exception):
 
 
 def step(main: Callable[[Sequence[str] | None], object]) -> Callable[[Sequence[str] | None], object]:
-    """Wrap a script's ``main(argv=None)``: a `UserError` ends it in one line and exit status 2."""
+    """Wrap a script's ``main(argv=None)``, so that it ends in one line whatever ends it; see `mma4ctr.ending`."""
 
     @functools.wraps(main)
     def wrapped(argv: Sequence[str] | None = None) -> object:
         warnings.formatwarning = lambda message, *where: f"warning: {message}\n"  # one line, without source code
+        print_anything()
         try:
-            return main(argv)
+            with signals.raised_signals():
+                try:
+                    return main(argv)
+                finally:
+                    flush_output()
         except UserError as error:
-            print(f"error: {error}", file=sys.stderr)
+            ending.say(f"error: {error}")
             raise SystemExit(2) from None
         except BrokenPipeError:  # whoever read the output, such as head, has had enough
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            ending.drop_output()
             raise SystemExit(1) from None
-        except OSError as error:
-            print(f"error: {error.filename}: {error.strerror}; check the folders of path.json", file=sys.stderr)
-            raise SystemExit(2) from None
+        except BaseException as error:  # panics of Polars are no Exceptions
+            ending.end(error)
+            raise
 
     return wrapped
 
 
-def parser(description: str) -> argparse.ArgumentParser:
+def flush_output() -> None:
+    """Write what was printed: where nobody can read a result, there is none."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        ending.drop_output()
+        raise UserError(f"what was printed cannot be written ({error.strerror}); make room, or let the output go "
+                        "elsewhere, and run the same command again") from None  # fmt: skip
+
+
+def print_anything() -> None:
+    """Let stdout and stderr escape what their encoding, or any, cannot express, such as names of some files."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of arguments that repeats no more than the beginning of a long one."""
+
+    def parse_known_args(self, args=None, namespace=None):  # type: ignore[no-untyped-def,override]
+        """Keep the words, for `error`."""
+        self.words = sys.argv[1:] if args is None else list(args)
+        return super().parse_known_args(args, namespace)
+
+    def print_help(self, file: Any = None) -> None:
+        """Print the help, and fail where it cannot be printed."""
+        print(self.format_help(), end="", file=file)
+
+    def error(self, message: str) -> NoReturn:
+        """End with status 2 and a message that has long words cut."""
+        values = (value for word in self.words for value in (word, word.partition("=")[2]) if len(value) > LONGEST)
+        for value in values:
+            for written in (repr(value), value):
+                message = message.replace(written, f"{written:.{LONGEST}}...")
+        super().error(message)
+
+
+def parser(description: str) -> Parser:
     """Return an argument parser that shows `description` as it is written and takes no abbreviations."""
-    return argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
-    )
+    return Parser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False)
 
 
 def add_paths_argument(parser: argparse.ArgumentParser) -> None:

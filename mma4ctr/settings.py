@@ -5,21 +5,20 @@ A key is declared once: a field of `Settings`, or a row of a data set's own `set
 
 from __future__ import annotations
 
-import codecs
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
-import orjson
-
-from mma4ctr import cli, folders
+from mma4ctr import cli, folders, paths_file
 from mma4ctr.catalogue import USER_REDUCTIONS, Task
+from mma4ctr.paths_file import shown
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "path.json"
 LONGEST_USER_EMBEDDING = 499  # no wider input has a row in the table of hidden widths
 UNUSED = ("dataset_path", "feed_embedding", "temp_path")  # published keys of folders that no step uses
+LARGEST_SEED = 2**32 - 1  # that everything takes which draws numbers: UMAP and RecBole no larger one
 RAW_FOLDER = "{}_dataset_path"  # the key of the folder of a data set's raw logs
 
 
@@ -95,8 +94,12 @@ class Declaration(Protocol):
 
 
 def is_whole(value: object) -> bool:
-    """Tell whether a JSON value is a whole number, 0 or more."""
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+    """Tell whether a JSON value is a whole number, 0 or more, of 64 bits."""
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
+
+
+def _is_seed(value: object) -> bool:
+    return is_whole(value) and isinstance(value, int) and value <= LARGEST_SEED
 
 
 def is_number(value: object) -> bool:
@@ -175,7 +178,7 @@ class Settings:
     user_reduction: str = _field(_one_of(USER_REDUCTIONS))
     min_interactions: Mapping[str, int]
     own: Mapping[str, object]
-    seed: int = _field(Key(0, "a whole number, 0 or more", is_whole))
+    seed: int = _field(Key(0, f"a whole number from 0 to {LARGEST_SEED}", _is_seed))
 
     def raw_folder(self, dataset: str) -> Path:
         """Return the folder of the raw logs of `dataset`."""
@@ -234,29 +237,14 @@ def content_of(settings: Settings) -> dict[str, object]:
     return {key: str(value) if isinstance(value, Path) else value for key, value in settings.by_key().items()}
 
 
-def _read_json(file: Path) -> dict[str, object]:
-    try:
-        content = orjson.loads(file.read_bytes().removeprefix(codecs.BOM_UTF8))
-    except OSError as error:
-        raise cli.UserError(f"{file}: cannot be read ({error.strerror}); give an existing file to --paths") from None
-    except orjson.JSONDecodeError as error:
-        raise cli.UserError(f"{file}:{error.lineno}: not valid JSON ({error.msg}); mend the line") from None
-    if not isinstance(content, dict):
-        raise cli.UserError(
-            f"{file}: found {content!r:.60}, expected an object of keys and values; write it like the path.json that "
-            "stands beside the scripts"
-        )
-    return content
-
-
 def _check(file: Path, content: Mapping[str, object], keys: Mapping[str, Key]) -> None:
     for key, value in content.items():
         if key not in keys:
             raise cli.UserError(
-                f"{file}: unknown key {key!r:.60}, expected one of {', '.join(keys)}; correct or remove the key"
+                f"{file}: unknown key {shown(key)}, expected one of {', '.join(keys)}; correct or remove the key"
             )
         if not keys[key].is_valid(value):
-            raise cli.UserError(f"{file}: {key} is {value!r:.60}, expected {keys[key].expected}; correct the value")
+            raise cli.UserError(f"{file}: {key} is {shown(value)}, expected {keys[key].expected}; correct the value")
 
 
 def read(file: str | Path | None, datasets: Mapping[str, Declaration]) -> Settings:
@@ -276,8 +264,10 @@ def read(file: str | Path | None, datasets: Mapping[str, Declaration]) -> Settin
         If the file cannot be read, is not a JSON object, has an unknown key or a value of a wrong type; if a folder is
         a file or a link that leads nowhere, or two keys lead to one folder.
     """
+    if file == "":
+        raise cli.UserError("--paths is empty, expected a file; give a path.json, or leave --paths out")
     file, keys = Path(file) if file is not None else DEFAULT_FILE, keys_of(datasets)
-    content = _read_json(file)
+    content = paths_file.read_object(file)
     _check(file, content, keys)
     values: dict[str, Any] = {key: row.read(content.get(key, row.default)) for key, row in keys.items()}
     parent = file.resolve().parent / values["parent_folder"]

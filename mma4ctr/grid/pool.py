@@ -4,39 +4,62 @@ from __future__ import annotations
 
 import concurrent.futures
 import multiprocessing
+import multiprocessing.process
 import os
-import signal
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Generator, Sequence
 
 import torch
+from tqdm import tqdm
 
-from mma4ctr import cli
+from mma4ctr import cli, signals
 from mma4ctr.executor import DaskExecutor
 from mma4ctr.grid.plan import Job
 from mma4ctr.settings import Settings
 
+SECONDS_TO_END = 2.0  # what a process of the grid gets to undo what is half-done
 End = tuple[Job, str | cli.UserError]  # a job, and its run's id or why it could not be run
 
 
 def start_worker(threads: int) -> None:
-    """Ready a process of the grid: its share of the threads, no Ctrl-C of its own, and no life after its parent."""
+    """Ready a process of the grid: its share of the threads, and no life after its parent."""
     torch.set_num_threads(threads)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=end_with_parent, daemon=True).start()
-
-
-def end_with_parent() -> None:
-    """Wait for the end of the process that started this one, and end this one then."""
+    # Instead of tqdm's own for several processes: a semaphore, of which Python warns where a process ends at once.
+    tqdm.set_lock(threading.RLock())
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+    if parent is None or parent.pid is None:
+        return
+    signals.end_with_parent(parent.pid)
+    threading.Thread(target=wait_for_end_of, args=(parent,), daemon=True).start()
+
+
+def wait_for_end_of(parent: multiprocessing.process.BaseProcess) -> None:
+    """End this process after its parent, where the kernel does not do it."""
+    parent.join()
+    os._exit(1)
 
 
 def train(job: Job, settings: Settings) -> str:
-    """Do a run and return its id: what a process or a worker is sent."""
-    return job.do(settings)
+    """Do a run and return its id: what a process or a worker is sent.
+
+    A process of the grid that is told to end undoes what is half-done and takes no other run.
+    """
+    try:
+        with signals.raised_signals():
+            return job.do(settings)
+    except signals.Stopped as stopped:
+        os._exit(stopped.status)
+
+
+def end_workers(workers: Sequence[multiprocessing.process.BaseProcess]) -> None:
+    """End processes of the grid: by a signal that lets them undo what is half-done, then by force."""
+    for worker in workers:
+        worker.terminate()
+    last = time.monotonic() + SECONDS_TO_END
+    for worker in workers:
+        worker.join(max(0.0, last - time.monotonic()))
+        worker.kill()
 
 
 def outcome(future: concurrent.futures.Future[str]) -> str | cli.UserError:
@@ -47,7 +70,7 @@ def outcome(future: concurrent.futures.Future[str]) -> str | cli.UserError:
         return error
 
 
-def run_all(settings: Settings, jobs: Sequence[Job], processes: int) -> Iterator[End]:
+def run_all(settings: Settings, jobs: Sequence[Job], processes: int) -> Generator[End, None, None]:
     """Run the jobs in `processes` processes that share the machine's threads; yield each as it ends.
 
     Yields
@@ -63,9 +86,11 @@ def run_all(settings: Settings, jobs: Sequence[Job], processes: int) -> Iterator
     """
     threads = max(1, (os.cpu_count() or 1) // processes)
     context = multiprocessing.get_context("spawn")  # a forked process inherits threads of PyTorch that do not run
+    others = multiprocessing.active_children()
     pool = concurrent.futures.ProcessPoolExecutor(processes, context, start_worker, (threads,))
     try:
-        futures = {pool.submit(train, job, settings): job for job in jobs}
+        with signals.starting_helpers():
+            futures = {pool.submit(train, job, settings): job for job in jobs}
         for future in concurrent.futures.as_completed(futures):
             yield futures[future], outcome(future)
     except concurrent.futures.process.BrokenProcessPool:
@@ -73,11 +98,14 @@ def run_all(settings: Settings, jobs: Sequence[Job], processes: int) -> Iterator
             "a process of the grid was killed, perhaps for want of memory; what is finished is kept: give the same "
             "command again, with a smaller --jobs if it happens twice"
         ) from None
+    except BaseException:  # nobody wants the rest of the runs
+        end_workers([child for child in multiprocessing.active_children() if child not in others])
+        raise
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def run_on_cluster(settings: Settings, jobs: Sequence[Job], executor: DaskExecutor) -> Iterator[End]:
+def run_on_cluster(settings: Settings, jobs: Sequence[Job], executor: DaskExecutor) -> Generator[End, None, None]:
     """Run the jobs on the workers of a cluster, one at a time on each; yield each as it ends, as `run_all` does.
 
     Where any worker offers a resource ``GPU``, every run takes one. A run whose worker died is run again on another,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,16 +11,24 @@ from typing import BinaryIO
 import numpy as np
 import polars as pl
 
+from mma4ctr import ending
+
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[BinaryIO]:
-    """Open `path` for binary writing under a temporary name; it gets its own name once everything is written."""
+    """Open `path` for binary writing under a temporary name; it gets its own name once everything is written.
+
+    An `OSError` on the way has the name of the file, which libraries leave out.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(path.name + ".partial")
     try:
         with temporary.open("wb") as file:
             yield file
         temporary.replace(path)
+    except OSError as error:
+        number = ending.number_of(error)
+        raise OSError(number, os.strerror(number) if number else str(error), str(path)) from None
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -16,6 +16,11 @@ from collections.abc import Callable, Iterator
 
 import torch
 import torch.distributed
+
+# Before there is a group of processes: the functions in it keep the one that there is as a default, for good, and
+# importing Adam imports it. A group that is kept does not end: its threads then drop tensors while Python ends, which
+# aborts the process ("terminate called without an active exception").
+import torch.distributed.nn
 from torch.nn import functional
 
 from mma4ctr.cli import UserError
@@ -27,14 +32,45 @@ from mma4ctr.training.engine import EVALUATION_ROWS, Engine, T, log_odds_of, ord
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 
 
+# What torchrun sets, and the numbers that it may be.
+VARIABLES = {
+    "WORLD_SIZE": range(1, 2**31), "RANK": range(2**31), "LOCAL_RANK": range(2**31), "MASTER_PORT": range(1, 2**16),
+}  # fmt: skip
+LAUNCHER = "start torchrun --nproc-per-node N mlp.py ..., or unset it to train in one process"
+
+
+def number_in(name: str) -> int:
+    """Return the number in an environment variable that torchrun sets; raise `UserError` if there is none."""
+    text = os.environ.get(name)
+    if text is None:
+        raise UserError(f"WORLD_SIZE is set but {name} is not; torchrun sets both: {LAUNCHER}")
+    if not (text.isascii() and text.isdigit() and len(text) < 12 and int(text) in VARIABLES[name]):
+        first, last = VARIABLES[name].start, VARIABLES[name].stop - 1
+        raise UserError(f"{name} is {text!r:.80}, expected a number from {first} to {last}, as torchrun sets it: "
+                        f"{LAUNCHER}")  # fmt: skip
+    return int(text)
+
+
 def is_launched() -> bool:
-    """Tell whether torchrun started this process as one of several."""
-    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+    """Tell whether torchrun started this process as one of several.
+
+    Raises
+    ------
+    UserError
+        If only some of what torchrun sets is set, or to something else than it sets.
+    """
+    if "WORLD_SIZE" not in os.environ or number_in("WORLD_SIZE") == 1:
+        return False
+    found = {name: number_in(name) for name in VARIABLES}
+    if found["RANK"] >= found["WORLD_SIZE"] or not os.environ.get("MASTER_ADDR"):
+        raise UserError(f"WORLD_SIZE is {found['WORLD_SIZE']}, expected a RANK below it (found {found['RANK']}) and a "
+                        f"MASTER_ADDR, as torchrun sets them: {LAUNCHER}")  # fmt: skip
+    return True
 
 
 def device_number() -> int:
     """Return which of its host's GPUs this process has."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
+    return number_in("LOCAL_RANK") if is_launched() else 0
 
 
 def summed(tensor: torch.Tensor) -> torch.Tensor:
@@ -139,7 +175,15 @@ class DataParallel(Engine):
     def __init__(self, device: torch.device) -> None:
         if device.type == "cuda":
             torch.cuda.set_device(device)
-        torch.distributed.init_process_group(BACKENDS[device.type])
+        try:
+            torch.distributed.init_process_group(BACKENDS[device.type])
+        except (RuntimeError, ValueError) as error:  # what it raises for an address that nothing answers at
+            where = f"{os.environ['MASTER_ADDR']:.80}:{os.environ['MASTER_PORT']}"
+            reason = str(error).partition("\n")[0]
+            raise UserError(
+                f"the processes of torchrun do not find one another at {where} ({reason:.80}); check the address and "
+                "that its port is free and open, and start torchrun again"
+            ) from None
         self.device = device
         self.rank, self.processes = torch.distributed.get_rank(), torch.distributed.get_world_size()
         self.is_first = self.rank == 0
@@ -151,7 +195,7 @@ class DataParallel(Engine):
         return box[0]
 
     def close(self) -> None:
-        """Leave the group of processes."""
+        """Leave the group of processes, and wait for the end of its threads."""
         torch.distributed.destroy_process_group()
 
     def train_epoch(

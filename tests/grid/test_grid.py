@@ -7,6 +7,7 @@ import csv
 import dataclasses
 import io
 import json
+import os
 import random
 import shutil
 import signal
@@ -21,6 +22,7 @@ import pytest
 import adjust_hyperparameter
 import killed_workers
 import mlp
+import processes
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.evaluation.metrics import FIGURES
@@ -165,19 +167,38 @@ def test_a_dry_run_writes_nothing(copy: Path, capsys: pytest.CaptureFixture[str]
     assert last.startswith("840 runs, 0 of them finished; 840 to run, 28,560 epochs: about ")
 
 
+def started(file: Path) -> subprocess.Popen:
+    """Start the grid, and return when one of its processes trains."""
+    command = [sys.executable, "-u", "adjust_hyperparameter.py", "--paths", str(file), *SMALL]
+    grid = subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, processes.MARK: str(file)},
+    )  # fmt: skip
+    while not list(file.parent.glob("torch_model/*/checkpoint.pt")):
+        assert grid.poll() is None, grid.communicate()
+        time.sleep(0.01)
+    return grid
+
+
 def test_a_killed_grid_goes_on_to_the_same_results(
     tmp_path: Path, undisturbed: tuple[Path, str], tiny: Settings, tiny_raw: Path
 ) -> None:
     one, two = undisturbed[0], copied(tmp_path / "two", tiny, tiny_raw)
-    command = [sys.executable, "-u", "adjust_hyperparameter.py", "--paths", str(two), *SMALL]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL) as killed:
-        started = time.monotonic()
-        while not list(two.parent.glob("torch_model/*/checkpoint.pt")) and time.monotonic() - started < 60:
-            time.sleep(0.01)
+    with started(two) as killed:
         time.sleep(random.Random().uniform(0, 0.5))
         killed.send_signal(signal.SIGKILL)
+    assert not processes.left_of(str(two), seconds=2)
     adjust_hyperparameter.main(["--paths", str(two), *SMALL])
     assert lines_of(two) == lines_of(one)
+
+
+def test_a_ctrl_c_ends_the_grid_in_one_line(copy: Path) -> None:
+    with started(copy) as stopped:
+        os.killpg(stopped.pid, signal.SIGINT)  # as a terminal does
+        errors = stopped.communicate(timeout=30)[1]
+    assert stopped.returncode == 130 and errors == "stopped by Ctrl-C; run the same command to go on\n"
+    assert not processes.left_of(str(copy), seconds=0.5)
+    assert not list(copy.parent.rglob("*.part"))
 
 
 def test_what_cannot_run_is_told_and_the_rest_runs(copy: Path) -> None:

@@ -21,7 +21,9 @@ import torch.multiprocessing
 from hypothesis import given
 from hypothesis import strategies as st
 
+import adjust_hyperparameter
 import mlp
+from bad_input import refusal
 from mma4ctr.models.contract import Batch
 from mma4ctr.models.layers import initialise
 from mma4ctr.models.losses import LOSSES
@@ -64,8 +66,9 @@ def join(rank: int, processes: int, port: int, folder: Path) -> None:
         found[f"{loss} weights"] = [parameter.detach() for parameter in trainer.model.parameters()]
         found[f"{loss} history"] = trainer.progress.history
     found["some gradients"] = some_gradients(rank)
-    torch.save(found, folder / f"{rank}.pt")
     engine.close()
+    found["threads"] = [(thread / "comm").read_text().strip() for thread in Path("/proc/self/task").iterdir()]
+    torch.save(found, folder / f"{rank}.pt")
 
 
 def some_gradients(rank: int) -> list[torch.Tensor | None]:
@@ -152,6 +155,42 @@ def test_twenty_steps_are_those_of_one_process(found: list[dict], loss: str) -> 
 def test_all_processes_hold_the_same_bytes(found: list[dict], loss: str) -> None:
     first, *others = [[weight.numpy().tobytes() for weight in one[f"{loss} weights"]] for one in found]
     assert all(other == first for other in others)
+
+
+def test_no_thread_of_the_group_outlives_it(found: list[dict]) -> None:
+    """One that drops a tensor while Python ends would abort the process."""
+    assert not [name for one in found for name in one["threads"] if "gloo" in name]
+
+
+TORCHRUN = {"WORLD_SIZE": "2", "RANK": "1", "LOCAL_RANK": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29500"}
+
+
+@pytest.mark.parametrize(("name", "value"), [
+    ("RANK", None), ("RANK", "2"), ("RANK", "x"), ("LOCAL_RANK", "-1"), ("WORLD_SIZE", ""), ("WORLD_SIZE", "9" * 5000),
+    ("MASTER_PORT", "65536"), ("MASTER_PORT", None), ("MASTER_ADDR", None),
+])  # fmt: skip
+def test_what_torchrun_sets_is_checked(
+    name: str, value: str | None, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tmp_path: Path
+) -> None:
+    for key, text in {**TORCHRUN, name: value}.items():
+        monkeypatch.delenv(key, raising=False) if text is None else monkeypatch.setenv(key, text)
+    (tmp_path / "path.json").write_text("{}")
+    line = refusal(capfd, mlp.main, ["--paths", str(tmp_path / "path.json"), "--device", "cpu"])
+    assert name in line and "torchrun" in line and len(line) < 300
+
+
+def test_the_grid_is_not_started_by_torchrun(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture, tiny: Settings
+) -> None:
+    for key, text in TORCHRUN.items():
+        monkeypatch.setenv(key, text)
+    assert "--jobs" in refusal(capfd, adjust_hyperparameter.main, ["--paths", str(tiny.file)])
+
+
+def test_a_lone_process_takes_no_notice_of_torchrun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "x")
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    assert not data_parallel.is_launched() and data_parallel.device_number() == 0
 
 
 @given(rows=st.integers(1, 60), size=st.integers(1, 20), processes=st.integers(1, 20))
