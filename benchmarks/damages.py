@@ -16,8 +16,11 @@ from kinds import Damaged, Kind
 from scenes import Question, Ran, Scene
 from verdicts import Verdict
 
-KINDS: Sequence[Kind] = (
-    *stored_damages.KINDS, *raw_damages.KINDS, *feature_damages.KINDS, *settings_damages.KINDS
+# How many of a hundred cases each table has.
+SHARES: Sequence[tuple[int, Sequence[Kind]]] = (
+    (18, stored_damages.ARTEFACTS), (11, stored_damages.RECORDS), (13, stored_damages.RUNS),
+    (6, stored_damages.CHECKPOINTS), (10, raw_damages.FILES), (14, raw_damages.TABLES), (16, feature_damages.KINDS),
+    (12, settings_damages.KINDS),
 )  # fmt: skip
 
 
@@ -28,7 +31,7 @@ def report(scene: Scene, damaged: Damaged) -> list[Ran]:
 
 def ask(scene: Scene, damaged: Damaged) -> list[Ran]:
     """Ask the scene's question."""
-    return scenes.run_all([scenes.asked(scene.file, scene.question)])
+    return [scenes.run(*scenes.asked(scene.file, scene.question), damaged.environment)]
 
 
 def do_everything(scene: Scene, damaged: Damaged) -> list[Ran]:
@@ -38,7 +41,7 @@ def do_everything(scene: Scene, damaged: Damaged) -> list[Ran]:
 
 def run_command(scene: Scene, damaged: Damaged) -> list[Ran]:
     """Run the command that the damage is about."""
-    return [scenes.run(*damaged.command, damaged.environment)]
+    return [scenes.run(*damaged.command)]
 
 
 NEXT: dict[str, Callable[[Scene, Damaged], list[Ran]]] = {
@@ -52,13 +55,19 @@ def nothing(scene: Scene, ran: Ran, **_: object) -> dict[str, object]:
 
 
 def kind_of(number: int, seed: int) -> Kind:
-    """Return the kind of a case, counted from 1: each in turn, in an order that follows from the seed."""
-    return random.Random(f"{seed} kinds").sample(KINDS, len(KINDS))[(number - 1) % len(KINDS)]
+    """Return the kind of a case, counted from 1: those of a table in turn, in an order that follows from the seed."""
+    order = [table for table, (share, _) in enumerate(SHARES) for _ in range(share)]
+    random.Random(f"{seed} tables").shuffle(order)
+    hundreds, place = divmod(number - 1, len(order))
+    share, kinds = SHARES[order[place]]
+    turn = hundreds * share + order[:place].count(order[place])
+    return random.Random(f"{seed} kinds").sample(kinds, len(kinds))[turn % len(kinds)]
 
 
 def question_of(kind: Kind, chance: random.Random) -> Question:
-    """Return what is asked in a case of a kind."""
-    return chance.choice([one for one in scenes.SHORT_QUESTIONS if kind.dataset in (None, one.dataset)])
+    """Return what is asked in a case of a kind: of raw files what depends on every modality."""
+    fitting = [one for one in scenes.SHORT_QUESTIONS if kind.dataset in (None, one.dataset)]
+    return chance.choice([one for one in fitting if kind.state != "raw" or one.feature == "vat_concat"])
 
 
 def judge(scene: Scene, kind: Kind) -> tuple[str, Verdict]:

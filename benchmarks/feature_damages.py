@@ -78,7 +78,6 @@ LINES: dict[str, Change] = {
     "spaces and tabs": lambda line, chance: b" \t" + line.replace(b":", b" : ") + b"  ",
     "a key more": lambda line, chance: line[:-1] + b', "author": 3}',
     "cut": lambda line, chance: line[: chance.randrange(1, len(line))],
-    "blank": lambda line, chance: b"",
     "a blank line more": lambda line, chance: line + b"\n",
     "a list": lambda line, chance: b"[" + line + b"]",
     "two objects": lambda line, chance: line + b" " + line,

@@ -13,9 +13,11 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import IO, NamedTuple
 
 import measure
 import scenes
@@ -50,48 +52,61 @@ def command_of(scene: Scene, script: str, file: Path, *words: str) -> Command:
     return scenes.step_of(file, script, scene.question, *words)
 
 
-def start(command: Command) -> subprocess.Popen:
+class Running(NamedTuple):
+    """A command at work. Its output goes to files: a pipe ends only with the last process that has it."""
+
+    command: Command
+    process: subprocess.Popen
+    out: IO[str]
+    err: IO[str]
+
+
+def start(command: Command) -> Running:
     """Start a command in a session of its own, by which its processes are found."""
     script, words = command
-    return subprocess.Popen(
-        [sys.executable, str(measure.ROOT / f"{script}.py"), *words], start_new_session=True, text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-    )  # fmt: skip
+    out, err = (tempfile.TemporaryFile("w+", errors="replace") for _ in range(2))
+    program = [sys.executable, str(measure.ROOT / f"{script}.py"), *words]
+    return Running(command, subprocess.Popen(program, start_new_session=True, stdout=out, stderr=err), out, err)
 
 
-def wait(process: subprocess.Popen, command: Command) -> Ran:
+def wait(running: Running) -> Ran:
     """Wait for the end of a command; end it where that takes too long."""
     try:
-        out, err = process.communicate(timeout=LONGEST)
+        status, late = running.process.wait(LONGEST), ""
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        out, err = process.communicate()
-        return Ran(*command, 1, out, f"{err}\nnot at its end after {LONGEST:.0f} s")
-    return Ran(*command, process.returncode, out, err)
+        running.process.kill()
+        status, late = running.process.wait(), f"not at its end after {LONGEST:.0f} s"
+    with running.out as out, running.err as err:
+        out.seek(0), err.seek(0)
+        return Ran(*running.command, status, out.read(), err.read() + late)
 
 
 def run(command: Command) -> Ran:
     """Run a command to its end in a process of its own."""
-    return wait(start(command), command)
+    return wait(start(command))
 
 
 @functools.cache
 def usual_times(script: str, reference: Path) -> tuple[float, float]:
-    """Return the seconds that a script takes for its imports, and to its end, with nothing to do."""
-    scene = Scene(reference, reference, LONG, random.Random(0))
-    command, times = command_of(scene, script, reference / "path.json"), []
-    for words in (["--help"], command[1]):
-        started = time.perf_counter()
-        run((script, words))
-        times.append(time.perf_counter() - started)
+    """Return the seconds that a script takes for its imports, and to its end with nothing to do."""
+    times = []
+    with tempfile.TemporaryDirectory() as folder:
+        scenes.copy(reference, "finished", Path(folder) / "copy")
+        scene = Scene(reference, Path(folder) / "copy", LONG, random.Random(0))
+        for words in (["--help"], command_of(scene, script, scene.file)[1]):
+            started = time.perf_counter()
+            run((script, words))
+            times.append(time.perf_counter() - started)
     return times[0], times[1]
 
 
-def moment(scene: Scene, script: str) -> float:
-    """Draw a moment at which a command is at work."""
+def stop_at_work(scene: Scene, script: str, running: Running, number: signal.Signals) -> None:
+    """Send a signal to a command, at a moment when it is at work."""
     imports, whole = usual_times(script, scene.reference)
-    extra = {"mlp": 1.5, "adjust_hyperparameter": 4.0}.get(script, 0.15)  # what it takes longer with work to do
-    return scene.chance.uniform(0.9 * imports, max(whole, imports) + extra)
+    longer = {"mlp": 1.5, "adjust_hyperparameter": 4.0}.get(script, 0.15)  # than with nothing to do, in seconds
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        running.process.wait(scene.chance.uniform(0.9 * imports, max(whole, imports) + longer))
+    running.process.send_signal(number)
 
 
 def left_over(session: int) -> list[int]:
@@ -135,20 +150,36 @@ def of_second(scene: Scene, ran: Ran) -> Verdict:
     return verdicts.of_end(ran, names) or Verdict("same")
 
 
+def of_going_on(ran: Ran) -> Verdict:
+    """Judge a command that is run again after all that: nothing may be in its way."""
+    refused = Verdict("OTHER STATUS", f"{ran.script} does not go on: {ran.err.strip()[-300:]}")
+    return refused if ran.status == 2 else verdicts.of_end(ran, ()) or Verdict("same")
+
+
 def of_grid(scene: Scene, ran: Ran) -> Verdict:
     """Judge the lines that the grid left in results.csv."""
     found, expected = (verdicts.grid_lines(folder / "saved") for folder in (scene.folder, scene.reference))
     return verdicts.of_result(found, expected, [ran], (), ())
 
 
+def do_the_rest(scene: Scene) -> list[Verdict]:
+    """Run every step, and ask the question; the result has to be the undisturbed one."""
+    ran = scenes.run_all(scenes.everything(scene.file, scene.question))
+    return [of_going_on(ran[-1]), verdicts.of_commands(scene, ran, ()) if not ran[-1].status else Verdict("same")]
+
+
 def go_on(scene: Scene, script: str) -> list[Verdict]:
     """Run the same command again, then the rest; judge what it gives and what is left over."""
     again = run(command_of(scene, script, scene.file))
-    verdict = verdicts.of_end(again, ["(it has to go on)"]) or verdicts.of_files(scene.folder) or Verdict("same")
-    if script == "adjust_hyperparameter" and verdict.name == "same":
-        return [of_grid(scene, again)]
-    rest = scenes.run_all(scenes.everything(scene.file, scene.question))
-    return [verdict, verdicts.of_commands(scene, rest, ["(it has to go on)"])]
+    found = [of_going_on(again), verdicts.of_files(scene.folder) or Verdict("same")]
+    if again.status == 0 and script == "adjust_hyperparameter":
+        return [*found, of_grid(scene, again)]
+    return [*found, *do_the_rest(scene)]
+
+
+def ask(scene: Scene) -> Verdict:
+    """Ask the question as things stand: a refusal is right, and so is the undisturbed result."""
+    return verdicts.of_commands(scene, scenes.run_all([scenes.asked(scene.file, scene.question)]), [str(scene.folder)])
 
 
 # ---- what is done
@@ -173,16 +204,11 @@ def stopped_by(number: signal.Signals) -> Callable[[Scene, str], list[Verdict]]:
 
     def play(scene: Scene, script: str) -> list[Verdict]:
         begin(scene, script)
-        command, after = command_of(scene, script, scene.file), moment(scene, script)
-        process = start(command)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(after)
-        process.send_signal(number)
-        found = [of_signal(wait(process, command), number), of_left_over(process.pid)]
-        if script in scenes.STEPS:
-            asked = scenes.run_all([scenes.asked(scene.file, scene.question)])
-            found.append(verdicts.of_commands(scene, asked, [str(scene.folder)])._replace(why=""))
-        return [*found, *go_on(scene, script)]
+        running = start(command_of(scene, script, scene.file))
+        stop_at_work(scene, script, running, number)
+        found = [of_signal(wait(running), number), of_left_over(running.process.pid)]
+        asked = [ask(scene)] if script in scenes.STEPS else []
+        return [*found, *asked, *go_on(scene, script)]
 
     return play
 
@@ -193,36 +219,34 @@ def at_once(scene: Scene, script: str) -> list[Verdict]:
     command = command_of(scene, script, scene.file)
     first = start(command)
     time.sleep(scene.chance.uniform(0, 0.2))
-    second = start(command)
-    ended = [of_second(scene, wait(process, command)) for process in (first, second)]
-    return [*ended, *(of_left_over(process.pid) for process in (first, second)), *go_on(scene, script)]
+    both = first, start(command)
+    ended = [of_second(scene, wait(running)) for running in both]
+    return [*ended, *(of_left_over(running.process.pid) for running in both), *go_on(scene, script)]
+
+
+def write_otherwise(scene: Scene, script: str) -> list[Verdict]:
+    """Run the steps up to one with other settings, on the same folders."""
+    steps = scenes.STEPS[: scenes.STEPS.index(script) + 1]
+    return [of_second(scene, run(command_of(scene, step, scene.folder / "changed.json"))) for step in steps]
 
 
 def paused(scene: Scene, script: str) -> list[Verdict]:
-    """Stop a command for a while, in which the same one runs with other settings; then let it go on."""
+    """Stop a command for a while, in which others write with other settings; then let it go on."""
     begin(scene, script)
-    command, other = (command_of(scene, script, scene.folder / name) for name in ("path.json", "changed.json"))
-    process, after = start(command), moment(scene, script)
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(after)
-    process.send_signal(signal.SIGSTOP)
-    between = of_second(scene, run(other))
-    process.send_signal(signal.SIGCONT)
-    ended = [between, of_second(scene, wait(process, command))]
-    asked = scenes.run_all([scenes.asked(scene.file, scene.question)])
-    return [*ended, verdicts.of_commands(scene, asked, [str(scene.folder)]), *go_on(scene, script)]
+    running = start(command_of(scene, script, scene.file))
+    stop_at_work(scene, script, running, signal.SIGSTOP)
+    between = write_otherwise(scene, script)
+    running.process.send_signal(signal.SIGCONT)
+    return [*between, of_second(scene, wait(running)), ask(scene), *do_the_rest(scene)]
 
 
 def rewritten(scene: Scene, script: str) -> list[Verdict]:
-    """Let steps write with other settings, and then with the old ones, while mlp.py reads."""
-    command = command_of(scene, "mlp", scene.file)
+    """Let steps write with other settings while mlp.py reads."""
+    running = start(command_of(scene, "mlp", scene.file))
     imports, _ = usual_times("mlp", scene.reference)
-    process = start(command)
     time.sleep(scene.chance.uniform(0.6 * imports, 1.2 * imports))
-    others = [scenes.step_of(scene.folder / "changed.json", step, scene.question) for step in scenes.STEPS]
-    ran = [run(other) for other in others[: 1 + scenes.STEPS.index(script)]]
-    ended = wait(process, command)
-    return [*(of_second(scene, one) for one in (*ran, ended)), *go_on(scene, script)]
+    between = write_otherwise(scene, script)
+    return [*between, of_second(scene, wait(running)), *do_the_rest(scene)]
 
 
 KINDS = [

@@ -15,7 +15,6 @@ Lines = list[bytes]
 LOGS = {"wechat": ("user_action.csv", b","), "tiktok": ("final_track1_train.txt", b"\t")}
 FEEDS = "feed_info.csv"
 BOM = b"\xef\xbb\xbf"
-ITEM = re.compile(rb'"item_id": ?(\d+)')
 
 
 def log_of(scene: Scene) -> tuple[Path, bytes]:
@@ -44,7 +43,7 @@ def to_file(edit: Edit, *, keep_time: bool) -> Callable[[Scene], Damaged]:
             keeping_times(file, lambda: edit(file, scene.chance))
         else:
             edit(file, scene.chance)
-        return Damaged([file.name, *modalities_of(file)], file.name)
+        return Damaged([file.name, f"{file.parent}: ", *modalities_of(file)], file.name)
 
     return damage
 
@@ -52,16 +51,21 @@ def to_file(edit: Edit, *, keep_time: bool) -> Callable[[Scene], Damaged]:
 # ---- one line of a table
 
 Field = Callable[[bytes], bytes]
+
+
+def other_digits(value: bytes, zero: int) -> bytes:
+    """Write a number in the digits of Unicode that begin with `zero`."""
+    return value.decode().translate({ord("0") + digit: zero + digit for digit in range(10)}).encode()
+
+
 FIELDS: dict[str, Field] = {
     "a quoted field": lambda value: b'"%s"' % value,
     "a field with 0x1f": lambda value: value + b"\x1f",
     "a field with a zero byte": lambda value: value + b"\0",
     "a field that is no UTF-8": lambda value: value + b"\xff",
     "text in a number": lambda value: value + b"x",
-    "Arabic digits": lambda value: (
-        value.decode().translate({48 + digit: 0x660 + digit for digit in range(10)}).encode()
-    ),
-    "wide digits": lambda value: value.decode().translate({48 + digit: 0xFF10 + digit for digit in range(10)}).encode(),
+    "Arabic digits": lambda value: other_digits(value, 0x660),
+    "wide digits": lambda value: other_digits(value, 0xFF10),
     "an id beyond int64": lambda value: b"9223372036854775808",
     "thirty digits": lambda value: b"9" * 30,
     "a million digits": lambda value: b"7" * 1_000_000,
@@ -152,7 +156,7 @@ def by_day(content: bytes, separator: bytes) -> bytes:
     return b"\n".join([*head, *(rows[place] for place in np.argsort(-times, kind="stable")), b""])
 
 
-TABLES: dict[str, Callable[[bytes, bytes], bytes]] = {
+WHOLE_TABLES: dict[str, Callable[[bytes, bytes], bytes]] = {
     "every field quoted": quote_all,
     "CRLF": lambda content, separator: content.replace(b"\n", b"\r\n"),
     "CR alone": lambda content, separator: content.replace(b"\n", b"\r"),
@@ -182,7 +186,7 @@ def edit_table(change: Callable[[bytes, bytes], bytes], *, log: bool = False) ->
     def damage(scene: Scene) -> Damaged:
         file, separator = log_of(scene) if log else table_of(scene)
         file.write_bytes(change(file.read_bytes(), separator))
-        return Damaged([file.name], file.name)
+        return Damaged([file.name, f"{file.parent}: "], file.name)
 
     return damage
 
@@ -202,17 +206,19 @@ def modalities_of(file: Path) -> Sequence[str]:
 
 
 STEPS = ("steps",)
-KINDS = [
+FILES = [
     *(Kind(f"raw file, same time: {name}", "built", ("mlp",), to_file(edit, keep_time=True))
       for name, edit in FILE_EDITS.items()),
     *(Kind(f"raw file: {name}", "raw", STEPS, to_file(edit, keep_time=False), ("warned", "other data"))
       for name, edit in FILE_EDITS.items() if name in ("a bit flipped", "truncated")),
     *(Kind(f"raw file: {name}", "raw", STEPS, to_file(edit, keep_time=False), ("warned",))
       for name, edit in FILE_EDITS.items() if name not in ("a bit flipped", "truncated")),
+    Kind("raw file: packed", "raw", STEPS, pack, ("warned",)),
+]  # fmt: skip
+TABLES = [
     *(Kind(f"table: {name}", "raw", STEPS, edit_field(change)) for name, change in FIELDS.items()),
     *(Kind(f"table: {name}", "raw", STEPS, replace_line(make)) for name, make in LINES.items()),
     *(Kind(f"table: {name}", "raw", STEPS, edit_table(change, log=name == "days in another order"))
-      for name, change in TABLES.items()),
+      for name, change in WHOLE_TABLES.items()),
     *(Kind(f"table: {name}", "raw", STEPS, edit_table(change), (), "wechat") for name, change in HEADERS.items()),
-    Kind("raw file: packed", "raw", STEPS, pack, ("warned",)),
 ]  # fmt: skip

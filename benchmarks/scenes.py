@@ -29,7 +29,9 @@ STEPS = ("preprocess_inter", "preprocess_multimodal", "get_user_embedding", "cro
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # more change last bits
 SHORT = ("--epochs", "2", "--batch_size", "512", "--device", "cpu")
 LONG = ("--epochs", "30", "--batch_size", "256", "--device", "cpu")  # so long that a signal finds it at work
-GRID = ("--experiment", "performance", "--longest", "10", "--protocol", "published", "--reduction", "pca")
+GRID = tuple(
+    ["--experiment", "performance", "single_modal", "--longest", "10", "--protocol", "published", "--reduction", "pca"]
+)
 
 ARTEFACTS = ("bipartite_graph", "multi_modal", "user_all_embeddings", "matrix")
 FOLDERS = {  # what is there when a case begins
@@ -241,9 +243,8 @@ class Scene:
 
     def artefacts(self, pattern: str = "*") -> list[Path]:
         """Return the artefacts of its data set that fit a pattern, without those for RecBole."""
-        found = (
-            file for folder in ARTEFACTS for file in (self.folder / folder).glob(f"{self.question.dataset}{pattern}")
-        )
+        named = f"{self.question.dataset}{pattern}"
+        found = (file for folder in ARTEFACTS for file in (self.folder / folder).glob(named))
         return sorted(file for file in found if file.is_file())
 
     def records(self) -> list[Path]:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import scenes
 from kinds import Damaged, Kind
 from scenes import Scene
 
@@ -152,15 +151,13 @@ def command(script: str, words: list[str], name: str) -> Callable[[Scene], Damag
 
 
 def environment(variables: Mapping[str, str]) -> Callable[[Scene], Damaged]:
-    """Return the usual command in an environment that means nothing."""
-    return lambda scene: Damaged(
-        [*variables, "torchrun"], f"{dict(variables)}", scenes.asked(scene.file, scene.question), variables
-    )
+    """Return an environment that means nothing."""
+    return lambda scene: Damaged([*variables, "torchrun"], f"{dict(variables)}", environment=variables)
 
 
 KINDS = [
     *(Kind(f"path.json: {name}", "raw", ("steps",), edit_text(change)) for name, change in TEXTS.items()),
     *(Kind(f"path.json: {name}", "raw", ("steps",), edit_settings(change)) for name, change in CHANGES.items()),
     *(Kind(f"command: {name}", "built", ("command",), command(*row)) for name, row in COMMANDS.items()),
-    *(Kind(f"command: {name}", "built", ("command",), environment(row)) for name, row in ENVIRONMENTS.items()),
+    *(Kind(f"environment: {name}", "built", ("mlp",), environment(row)) for name, row in ENVIRONMENTS.items()),
 ]

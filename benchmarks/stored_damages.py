@@ -256,30 +256,38 @@ def write_without_its_end(file: Path, chance: random.Random) -> None:
     torch.save(torch.load(file, weights_only=True), file)
 
 
-CHECKPOINTS: dict[str, Edit] = {
+STATES: dict[str, Edit] = {
     "of another run": by_another_run,
     "other tensors": write_other_tensors,
     "written by PyTorch alone": write_without_its_end,
 }
 
 ASK_THEN_ALL = ("mlp", "steps")
-KINDS = [
+ARTEFACTS = [
     *(Kind(f"artefact: {name}", "built", ASK_THEN_ALL, to_artefact(edit)) for name, edit in FILE_EDITS.items()),
-    *(Kind(f"artefact: {name}", "built", ASK_THEN_ALL, to_artefact(edit, ".npy")) for name, edit in ARRAY_EDITS.items()),
+    *(Kind(f"artefact: {name}", "built", ASK_THEN_ALL, to_artefact(edit, ".npy"))
+      for name, edit in ARRAY_EDITS.items()),
     Kind("artefact: another of its shape", "built", ASK_THEN_ALL, exchanged(of_one_shape)),
     Kind("artefact: of the other protocol", "built", ASK_THEN_ALL, exchanged(of_other_protocol("*/*.npy"))),
     Kind("artefact: of the other data set", "built", ASK_THEN_ALL, exchanged(of_other_dataset("*/*.*"))),
     Kind("artefact: of the other reduction", "built", ASK_THEN_ALL, exchanged(of_other_reduction)),
-    *(Kind(f"record: {name}", "built", ASK_THEN_ALL, to_record(edit)) for name, edit in {**FILE_EDITS, **JSON_EDITS}.items()),
+]  # fmt: skip
+RECORDS = [
+    *(Kind(f"record: {name}", "built", ASK_THEN_ALL, to_record(edit))
+      for name, edit in {**FILE_EDITS, **JSON_EDITS}.items()),
     Kind("record: of another step", "built", ASK_THEN_ALL, exchanged(of_another_step)),
     Kind("record: of the other data set", "built", ASK_THEN_ALL, exchanged(of_other_dataset("*/records/*.json"))),
     Kind("record: of the other protocol", "built", ASK_THEN_ALL, exchanged(of_other_protocol("*/records/*.json"))),
+]  # fmt: skip
+RUNS = [
     *(Kind(f"metrics: {name}", "finished", ("mlp",), to_metrics(edit))
       for name, edit in {**FILE_EDITS, **JSON_EDITS, **FIGURES}.items()),
     *(Kind(f"run: {name}", "finished", ("viewer",), to_run(edit), (), "wechat") for name, edit in FILE_EDITS.items()),
     *(Kind(f"run: {name}", "finished", ("viewer",), to_run(edit, ".npy"), (), "wechat")
       for name, edit in ARRAY_EDITS.items()),
     Kind("run: of another run", "finished", ("viewer",), to_run(by_another_run, ".npy"), (), "wechat"),
-    *(Kind(f"checkpoint: {name}", "interrupted", ("mlp",), to_checkpoint(edit))
-      for name, edit in {**FILE_EDITS, **CHECKPOINTS}.items()),
 ]  # fmt: skip
+CHECKPOINTS = [
+    Kind(f"checkpoint: {name}", "interrupted", ("mlp",), to_checkpoint(edit))
+    for name, edit in {**FILE_EDITS, **STATES}.items()
+]

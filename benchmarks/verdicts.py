@@ -1,4 +1,4 @@
-"""What a case of the campaign ended in: a refusal, the result of the undisturbed pipeline, or something that is wrong."""
+"""What a case of the campaign ended in: a refusal, the undisturbed result, or something that is wrong."""
 
 from __future__ import annotations
 
@@ -46,6 +46,13 @@ def _lines_of(saved: Path, runs: Sequence[str]) -> list[dict]:
     with open(saved / "results.csv", newline="") as stream:
         lines = {line["run"]: _without_what_may_differ(line) for line in csv.DictReader(stream)}
     return [lines.get(run, {}) for run in runs]
+
+
+def grid_lines(saved: Path) -> dict[str, dict]:
+    """Return the lines that the runs of the grid have in results.csv, by run."""
+    with open(saved / "results.csv", newline="") as stream:
+        lines = [line for line in csv.DictReader(stream) if line["epochs"] == "10"]
+    return {line["run"]: _without_what_may_differ(line) for line in lines}
 
 
 def of_run(saved: Path, run: str, *, arrays: bool) -> dict[str, object]:
@@ -111,9 +118,7 @@ def of_refusal(ran: Ran, names: Sequence[str]) -> Verdict:
     """Judge exit status 2: it is good with exactly one line that names what is damaged."""
     lines = refusals(ran)
     if len(lines) != 1 or not ran.err.rstrip().endswith(lines[0]) or len(lines[0]) > LONGEST_LINE:
-        return Verdict(
-            "UNNAMED", f"expected one line at the end, of up to {LONGEST_LINE} characters: {ran.err[-300:]!r}"
-        )
+        return Verdict("UNNAMED", f"{ran.script}: expected one line at the end, not too long: {ran.err[-300:]!r}")
     if not any(name in lines[0] for name in names):
         return Verdict("UNNAMED", f"expected one of {', '.join(names)} in: {lines[0]:.300}")
     return Verdict("refused", lines[0])
