@@ -48,7 +48,7 @@ def command_of(scene: Scene, script: str, file: Path, *words: str) -> Command:
     if script == "mlp":
         return scenes.asked(file, scene.question)
     if script == "adjust_hyperparameter":
-        return script, ["--paths", str(file), "--dataset", "wechat", *GRID, "--jobs", "2"]
+        return script, ["--paths", str(file), "--dataset", "wechat", *GRID]
     return scenes.step_of(file, script, scene.question, *words)
 
 
@@ -64,7 +64,7 @@ class Running(NamedTuple):
 def start(command: Command) -> Running:
     """Start a command in a session of its own, by which its processes are found."""
     script, words = command
-    out, err = (tempfile.TemporaryFile("w+", errors="replace") for _ in range(2))
+    out, err = (tempfile.TemporaryFile("w+", errors="replace") for _ in range(2))  # noqa: SIM115, `wait` closes them
     program = [sys.executable, str(measure.ROOT / f"{script}.py"), *words]
     return Running(command, subprocess.Popen(program, start_new_session=True, stdout=out, stderr=err), out, err)
 

@@ -29,8 +29,9 @@ STEPS = ("preprocess_inter", "preprocess_multimodal", "get_user_embedding", "cro
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}  # more change last bits
 SHORT = ("--epochs", "2", "--batch_size", "512", "--device", "cpu")
 LONG = ("--epochs", "30", "--batch_size", "256", "--device", "cpu")  # so long that a signal finds it at work
-GRID = tuple(
-    ["--experiment", "performance", "single_modal", "--longest", "10", "--protocol", "published", "--reduction", "pca"]
+GRID = (
+    *("--experiment", "performance", "single_modal", "--longest", "10", "--protocol", "published"),
+    *("--reduction", "pca", "--jobs", "2"),
 )
 
 ARTEFACTS = ("bipartite_graph", "multi_modal", "user_all_embeddings", "matrix")
