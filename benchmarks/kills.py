@@ -1,6 +1,7 @@
 """The cases of the campaign in which commands are stopped by signals, or run two at a time.
 
-The commands are processes of their own. A moment is drawn between the end of a command's imports and its usual end.
+The commands are processes of their own. Moments are drawn within the time that a command usually is at work: from the
+first file that it touches to its end.
 """
 
 from __future__ import annotations
@@ -12,26 +13,21 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import IO, NamedTuple
 
-import measure
 import scenes
 import verdicts
+from processes import Command, Running, left_over, run, start, touched, wait, wait_for_work
 from scenes import GRID, QUESTIONS, Question, Ran, Scene
 from verdicts import Verdict
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
-ENDED_BY = {signal.SIGTERM: (-signal.SIGTERM, 143), signal.SIGINT: (-signal.SIGINT, 130), signal.SIGKILL: (-9,)}
 LONG = QUESTIONS[-1]
-LONGEST = 120.0  # seconds that a command may take
 DYING = 10.0  # seconds that the processes of a killed command may take to end
 COMMANDS = (*scenes.STEPS, "mlp", "adjust_hyperparameter")
-Command = tuple[str, Sequence[str]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,72 +48,32 @@ def command_of(scene: Scene, script: str, file: Path, *words: str) -> Command:
     return scenes.step_of(file, script, scene.question, *words)
 
 
-class Running(NamedTuple):
-    """A command at work. Its output goes to files: a pipe ends only with the last process that has it."""
-
-    command: Command
-    process: subprocess.Popen
-    out: IO[str]
-    err: IO[str]
-
-
-def start(command: Command) -> Running:
-    """Start a command in a session of its own, by which its processes are found."""
-    script, words = command
-    out, err = (tempfile.TemporaryFile("w+", errors="replace") for _ in range(2))  # noqa: SIM115, `wait` closes them
-    program = [sys.executable, str(measure.ROOT / f"{script}.py"), *words]
-    return Running(command, subprocess.Popen(program, start_new_session=True, stdout=out, stderr=err), out, err)
-
-
-def wait(running: Running) -> Ran:
-    """Wait for the end of a command; end it where that takes too long."""
-    try:
-        status, late = running.process.wait(LONGEST), ""
-    except subprocess.TimeoutExpired:
-        running.process.kill()
-        status, late = running.process.wait(), f"not at its end after {LONGEST:.0f} s"
-    with running.out as out, running.err as err:
-        out.seek(0), err.seek(0)
-        return Ran(*running.command, status, out.read(), err.read() + late)
-
-
-def run(command: Command) -> Ran:
-    """Run a command to its end in a process of its own."""
-    return wait(start(command))
-
-
 @functools.cache
 def usual_times(script: str, reference: Path) -> tuple[float, float]:
-    """Return the seconds that a script takes for its imports, and to its end with nothing to do."""
-    times = []
+    """Return the seconds until a script changes something, and from there to its end."""
     with tempfile.TemporaryDirectory() as folder:
-        scenes.copy(reference, "finished", Path(folder) / "copy")
+        scenes.copy(reference, "built", Path(folder) / "copy")
         scene = Scene(reference, Path(folder) / "copy", LONG, random.Random(0))
-        for words in (["--help"], command_of(scene, script, scene.file)[1]):
-            started = time.perf_counter()
-            run((script, words))
-            times.append(time.perf_counter() - started)
-    return times[0], times[1]
+        begin(scene, script)
+        before, started = touched(scene.folder), time.perf_counter()
+        running = start(command_of(scene, script, scene.file))
+        wait_for_work(running, scene.folder, before)
+        begun = time.perf_counter()
+        wait(running)
+        return begun - started, time.perf_counter() - begun
 
 
-def stop_at_work(scene: Scene, script: str, running: Running, number: signal.Signals) -> None:
-    """Send a signal to a command, at a moment when it is at work."""
-    imports, whole = usual_times(script, scene.reference)
-    longer = {"mlp": 1.5, "adjust_hyperparameter": 4.0}.get(script, 0.15)  # than with nothing to do, in seconds
+def stop_at_work(scene: Scene, script: str, number: signal.Signals) -> tuple[Running, bool]:
+    """Start a command and send it a signal, mostly when it is at work, at times before; tell which."""
+    until_work, work = usual_times(script, scene.reference)
+    before, running = touched(scene.folder), start(command_of(scene, script, scene.file))
+    at_work = scene.chance.random() < 0.8
+    if at_work:
+        wait_for_work(running, scene.folder, before)
     with contextlib.suppress(subprocess.TimeoutExpired):
-        running.process.wait(scene.chance.uniform(0.9 * imports, max(whole, imports) + longer))
+        running.process.wait(scene.chance.uniform(0, work if at_work else until_work))
     running.process.send_signal(number)
-
-
-def left_over(session: int) -> list[int]:
-    """Return the processes of a session that are still there (by /proc, so on Linux)."""
-    found = []
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = file.read_text().rpartition(")")[2].split()  # state, parent, group, session
-            if fields[0] != "Z" and int(fields[3]) == session:
-                found.append(int(file.parent.name))
-    return found
+    return running, at_work
 
 
 def of_left_over(session: int) -> Verdict:
@@ -134,14 +90,15 @@ def of_left_over(session: int) -> Verdict:
 # ---- what is judged
 
 
-def of_signal(ran: Ran, number: signal.Signals) -> Verdict:
-    """Judge how a command ended by a signal: in one line, but for what nobody can catch."""
-    in_main = "\n    main()" in ran.err  # before, Python imports, and says so in its own words
-    if "Traceback (most recent call last)" in ran.err and in_main:
-        return Verdict("TRACEBACK", f"{ran.script} after {number.name}: {ran.err.strip()[-300:]!r}")
-    if ran.status not in (0, *ENDED_BY[number]) and not (number == signal.SIGINT and not in_main):
-        return Verdict("OTHER STATUS", f"{ran.script} after {number.name}: {ran.status}, {ran.err.strip()[-300:]!r}")
-    return Verdict("same")
+def of_signal(ran: Ran, number: signal.Signals, at_work: bool) -> Verdict:
+    """Judge how a command ended by a signal that can be caught: in one line, unless the signal came before its work."""
+    said = f"{ran.script} after {number.name}: {ran.status}, {ran.err.strip()[-300:]!r}"
+    if ran.status == 0 or number == signal.SIGKILL or not at_work:
+        return Verdict("same")
+    if "Traceback (most recent call last)" in ran.err:
+        return Verdict("TRACEBACK", said)
+    one_line = ran.err.count("\n") == 1 and "run the same command" in ran.err
+    return Verdict("same") if ran.status == 128 + number and one_line else Verdict("OTHER STATUS", said)
 
 
 def of_second(scene: Scene, ran: Ran) -> Verdict:
@@ -204,9 +161,8 @@ def stopped_by(number: signal.Signals) -> Callable[[Scene, str], list[Verdict]]:
 
     def play(scene: Scene, script: str) -> list[Verdict]:
         begin(scene, script)
-        running = start(command_of(scene, script, scene.file))
-        stop_at_work(scene, script, running, number)
-        found = [of_signal(wait(running), number), of_left_over(running.process.pid)]
+        running, at_work = stop_at_work(scene, script, number)
+        found = [of_signal(wait(running), number, at_work), of_left_over(running.process.pid)]
         asked = [ask(scene)] if script in scenes.STEPS else []
         return [*found, *asked, *go_on(scene, script)]
 
@@ -233,8 +189,7 @@ def write_otherwise(scene: Scene, script: str) -> list[Verdict]:
 def paused(scene: Scene, script: str) -> list[Verdict]:
     """Stop a command for a while, in which others write with other settings; then let it go on."""
     begin(scene, script)
-    running = start(command_of(scene, script, scene.file))
-    stop_at_work(scene, script, running, signal.SIGSTOP)
+    running, _ = stop_at_work(scene, script, signal.SIGSTOP)
     between = write_otherwise(scene, script)
     running.process.send_signal(signal.SIGCONT)
     return [*between, of_second(scene, wait(running)), ask(scene), *do_the_rest(scene)]
@@ -243,8 +198,7 @@ def paused(scene: Scene, script: str) -> list[Verdict]:
 def rewritten(scene: Scene, script: str) -> list[Verdict]:
     """Let steps write with other settings while mlp.py reads."""
     running = start(command_of(scene, "mlp", scene.file))
-    imports, _ = usual_times("mlp", scene.reference)
-    time.sleep(scene.chance.uniform(0.6 * imports, 1.2 * imports))
+    time.sleep(scene.chance.uniform(0.6, 1.2) * usual_times("mlp", scene.reference)[0])
     between = write_otherwise(scene, script)
     return [*between, of_second(scene, wait(running)), *do_the_rest(scene)]
 
