@@ -124,17 +124,23 @@ TITLES: dict[str, Change] = {
 # ---- series of parts
 
 
-def a_part(scene: Scene, *, last: bool = False) -> Path:
-    """Return a part of a series, not the last one unless that may be it."""
-    parts = sorted(scene.raw.glob(scene.chance.choice(FILES[:2])), key=lambda file: (len(file.name), file.name))
-    return scene.chance.choice(parts if last else parts[:-1])
+def parts_of(scene: Scene) -> list[Path]:
+    """Return the parts of a series, in their order."""
+    return sorted(scene.raw.glob(scene.chance.choice(FILES[:2])), key=lambda file: (len(file.name), file.name))
+
+
+def parts_without_repeats(scene: Scene) -> list[Path]:
+    """Return the parts of the video features whose items are in no other: of several lines of an item one counts."""
+    items = {file: set(ITEM.findall(file.read_bytes())) for file in sorted(scene.raw.glob(FILES[0]))}
+    alone = [file for file in items if all(other == file or not items[file] & items[other] for other in items)]
+    return scene.chance.sample(alone, len(alone))
 
 
 def moved(rename: Callable[[str], str]) -> Callable[[Scene], Damaged]:
     """Return the damage by which a part is called otherwise."""
 
     def damage(scene: Scene) -> Damaged:
-        file = a_part(scene)
+        file = scene.chance.choice(parts_of(scene))
         file.rename(file.with_name(rename(file.name)))
         return Damaged([file.name, rename(file.name)], f"{file.name} as {rename(file.name)}")
 
@@ -142,16 +148,22 @@ def moved(rename: Callable[[str], str]) -> Callable[[Scene], Damaged]:
 
 
 def remove_a_part(scene: Scene) -> Damaged:
-    """Remove a part, the last one perhaps."""
-    file = a_part(scene, last=True)
+    """Remove a part, not the last one: nothing but the number of items would tell of that."""
+    file = scene.chance.choice(parts_of(scene)[:-1])
     file.unlink()
-    return Damaged([file.name, *modalities_of(file)], f"{file.name} removed")
+    return Damaged([file.name], f"{file.name} removed")
+
+
+def remove_the_last_part(scene: Scene) -> Damaged:
+    """Remove the last part: fewer files are other data."""
+    file = parts_of(scene)[-1]
+    file.unlink()
+    return Damaged([file.name], f"{file.name} removed")
 
 
 def exchange_parts(scene: Scene) -> Damaged:
     """Exchange what two parts of a series hold: the items have the same features."""
-    file = a_part(scene)
-    other = scene.chance.choice([one for one in scene.raw.glob(re.sub(r"part\d+", "part*", file.name)) if one != file])
+    file, other = parts_without_repeats(scene)[:2]
     mine, its = file.read_bytes(), other.read_bytes()
     file.write_bytes(its), other.write_bytes(mine)
     return Damaged([file.name, other.name], f"{file.name} and {other.name} exchanged")
@@ -159,15 +171,15 @@ def exchange_parts(scene: Scene) -> Damaged:
 
 def copy_a_part(scene: Scene) -> Damaged:
     """Have a part twice, under a number of its own."""
-    file = a_part(scene)
-    other = file.with_name(re.sub(r"part\d+", "part12" if "video" in file.name else "part5", file.name))
+    file = parts_without_repeats(scene)[0]
+    other = file.with_name(re.sub(r"part\d+", "part12", file.name))
     other.write_bytes(file.read_bytes())
     return Damaged([file.name, other.name], f"{file.name} once more as {other.name}")
 
 
 def pack_a_part(scene: Scene) -> Damaged:
     """Put packed bytes in the place of a part."""
-    file = a_part(scene, last=True)
+    file = scene.chance.choice(parts_of(scene))
     file.write_bytes(gzip.compress(file.read_bytes(), 1))
     return Damaged([file.name], f"{file.name} packed under its own name")
 
@@ -215,6 +227,7 @@ KINDS = [
                                       ("vector", FILES[1], VECTORS), ("title", FILES[2], TITLES))
       for name, change in changes.items()),
     *(Kind(f"parts: {name}", "raw", STEPS, damage, ("warned",), "tiktok") for name, damage in PARTS.items()),
+    Kind("parts: the last one removed", "raw", STEPS, remove_the_last_part, ("other data",), "tiktok"),
     Kind("number: a component of 1e30", "raw", STEPS, edit_line(a_huge_component, FILES[0]), ("warned",), "tiktok"),
     Kind("number: zeros alone", "raw", STEPS, no_feature_at_all, ("warned",), "tiktok"),
     Kind("number: an absurd word", "raw", STEPS, absurd_word, ("warned",), "wechat"),

@@ -34,11 +34,18 @@ def raw_files(scene: Scene) -> list[Path]:
     return sorted(scene.raw.iterdir())
 
 
-def to_file(edit: Edit, *, keep_time: bool) -> Callable[[Scene], Damaged]:
+def whole_files(scene: Scene) -> list[Path]:
+    """Return those that are no parts of a series."""
+    return [file for file in raw_files(scene) if "part" not in file.name]
+
+
+def to_file(
+    edit: Edit, *, keep_time: bool, files: Callable[[Scene], list[Path]] = raw_files
+) -> Callable[[Scene], Damaged]:
     """Return the damage of any raw file."""
 
     def damage(scene: Scene) -> Damaged:
-        file = scene.chance.choice(raw_files(scene))
+        file = scene.chance.choice(files(scene))
         if keep_time:
             keeping_times(file, lambda: edit(file, scene.chance))
         else:
@@ -212,7 +219,8 @@ FILES = [
     *(Kind(f"raw file: {name}", "raw", STEPS, to_file(edit, keep_time=False), ("warned", "other data"))
       for name, edit in FILE_EDITS.items() if name in ("a bit flipped", "truncated")),
     *(Kind(f"raw file: {name}", "raw", STEPS, to_file(edit, keep_time=False), ("warned",))
-      for name, edit in FILE_EDITS.items() if name not in ("a bit flipped", "truncated")),
+      for name, edit in FILE_EDITS.items() if name not in ("a bit flipped", "truncated", "removed")),
+    Kind("raw file: removed", "raw", STEPS, to_file(FILE_EDITS["removed"], keep_time=False, files=whole_files)),
     Kind("raw file: packed", "raw", STEPS, pack, ("warned",)),
 ]  # fmt: skip
 TABLES = [
