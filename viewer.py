@@ -19,10 +19,11 @@ from pathlib import Path
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.catalogue import USER_REDUCTIONS
-from mma4ctr.data.registry import DATASETS, TASKS, reported, tasks_of
+from mma4ctr.data.registry import TASKS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.report import drawings, html, sections
+from mma4ctr.report import absent, drawings, html, sections
+from mma4ctr.report.sources import TaskRuns
 
 SCRIPT = Path(__file__).name
 
@@ -38,14 +39,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--force", action="store_true", help="draw again even where nothing has changed")
     args = parser.parse_args(argv)
     settings = load_path(args.paths)
-    tasks = args.dataset or tasks_of(reported(settings))
-    drawings.write(Results(settings), tasks, args.protocol, args.reduction, SCRIPT, force=args.force)
+    tasks, results = absent.tasks(settings, args.dataset), Results(settings)
+    drawings.write(results, tasks, args.protocol, args.reduction, SCRIPT, force=args.force)
     print(f"{SCRIPT} report")
-    datasets = reported(settings)
-    absent = [name for name in DATASETS if name not in datasets]
-    report = sections.build(settings, tasks_of(datasets))
-    if absent:
-        print(f"  without {', '.join(absent)}: steps 1 and 2 have not run")
+    every = [TaskRuns(results, task) for task in absent.tasks(settings)]
+    report = sections.build(results, every)
+    absent.show(absent.sentences(settings, every))
     print(f"  wrote {html.write(report, settings.saved_path / 'report.html')}", flush=True)
 
 

@@ -232,7 +232,7 @@ def drawings_of_variants(
     Raises
     ------
     UserError
-        If not one of them can be drawn.
+        If some were asked for and not one of them can be drawn.
     """
     chosen = [
         variant
@@ -242,7 +242,7 @@ def drawings_of_variants(
     drawings = {variant: {task: drawings_of(results, task, variant) for task in tasks} for variant in chosen}
     drawable = [variant for variant, row in drawings.items()
                 if any(drawing.sources for of_task in row.values() for drawing in of_task)]  # fmt: skip
-    if not drawable:
+    if not drawable and (protocols or reductions):
         missing = [point for row in drawings[chosen[0]].values() for drawing in row for point in drawing.missing]
         raise cli.UserError(f"{results.settings.saved_path}: no finished run of {', '.join(tasks)} to draw; run "
                             f"{command_for(results.settings, missing)} first")  # fmt: skip
@@ -263,7 +263,7 @@ def write(
     Raises
     ------
     UserError
-        If nothing can be drawn.
+        If protocols or reductions were asked for and nothing can be drawn.
     """
     for variant, of_tasks in drawings_of_variants(results, tasks, protocols, reductions).items():
         print(f"{script} {variant}", flush=True)

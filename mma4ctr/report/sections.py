@@ -11,13 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mma4ctr import cli
-from mma4ctr.data.registry import DATASETS, TASKS
+from mma4ctr.data.registry import TASKS
 from mma4ctr.evaluation import leak_audit
 from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.published import tables as published
-from mma4ctr.report import drawings, provenance, same_rows, statistics
+from mma4ctr.report import absent, drawings, provenance, same_rows, statistics
 from mma4ctr.report.cells import BLANK, NO_INTERVAL, auc_cell, number_cell, words
 from mma4ctr.report.computation import computation_table
 from mma4ctr.report.curves import TASK_FIGURES
@@ -37,7 +37,7 @@ STEPS = ("preprocess_inter.py", "preprocess_multimodal.py")
 def count_rows(settings: Settings, datasets: Iterable[str]) -> Iterable[tuple[Cell, ...]]:
     """Yield a row for every count that steps 1 and 2 printed."""
     for dataset in datasets:
-        for script in STEPS:
+        for script in (script for script in STEPS if absent.has_run(settings, script, dataset)):
             for name, value in records.require(settings, script, dataset).counts.items():
                 yield words(dataset, script, name, cli.count_in_words(value))
 
@@ -64,9 +64,7 @@ def data_section(settings: Settings, datasets: Sequence[str]) -> Section:
     read_from = [
         f"{dataset}: {provenance.data_name(settings, dataset)}, {settings.raw_folder(dataset)}" for dataset in datasets
     ]
-    absent = [f"{dataset}: absent, steps 1 and 2 have not run on {settings.raw_folder(dataset)}"
-              for dataset in DATASETS if dataset not in datasets]  # fmt: skip
-    return Section("The data", (*read_from, *absent), (counted, ratios, shown, libraries),
+    return Section("The data", tuple(read_from), (counted, ratios, shown, libraries),
                    tuple(pictures(settings.saved_path / "figures", captions)))  # fmt: skip
 
 
@@ -138,8 +136,14 @@ def audit_row(task: TaskRuns, protocol: str, order: str | None) -> tuple[Cell, .
     )
 
 
-def audit_section(results: Results, tasks: Sequence[TaskRuns]) -> Section:
-    """Return both protocols side by side, each order of users, and what shuffled labels score under each."""
+def audit_section(results: Results, tasks: Sequence[TaskRuns]) -> Section | None:
+    """Return both protocols side by side, each order of users, and what shuffled labels score under each.
+
+    It is about tasks whose fused features are there; None where no task's are.
+    """
+    tasks = [one for one in tasks if absent.has_run(results.settings, "cross_matrix.py", TASKS[one.task].dataset)]
+    if not tasks:
+        return None
     of_order = by_user_order(results)
     rows = []
     for task, protocol in itertools.product(tasks, PROTOCOLS):
@@ -210,24 +214,24 @@ def commands_of(results: Results) -> tuple[str, ...]:
     )
 
 
-def build(settings: Settings, tasks: Sequence[str] = tuple(TASKS)) -> Report:
-    """Gather the report of all that has run.
+def build(results: Results, every: Sequence[TaskRuns]) -> Report:
+    """Gather the report of all that has run, and of what has not, for tasks whose data set step 1 has read.
 
     Raises
     ------
     UserError
-        If an earlier step has not run.
+        If something has changed since an earlier step ran.
     """
-    results = Results(settings)
-    every = [TaskRuns(results, task) for task in tasks]
+    settings, tasks = results.settings, [one.task for one in every]
     shown = [one for one in every if one.variants]
     sample = any(provenance.data_name(settings, TASKS[task].dataset) == "sample data" for task in tasks)
     datasets = list(dict.fromkeys(TASKS[task].dataset for task in tasks))
     sections = (
-        *filter(None, [doubts_section(settings, datasets)]),
+        doubts_section(settings, datasets),
+        absent.section(absent.sentences(settings, every)),
         data_section(settings, datasets),
         *map(task_section, shown),
-        *filter(None, map(same_rows.section, every)),
+        *map(same_rows.section, every),
         audit_section(results, shown or every),
         contradictions_section(),
         runs_section(results),
@@ -235,4 +239,4 @@ def build(settings: Settings, tasks: Sequence[str] = tuple(TASKS)) -> Report:
                 commands=commands_of(results)),
     )  # fmt: skip
     subtitle = "Click prediction for micro-videos from visual, acoustic and textual content: published figures and ours"
-    return Report("MMa4CTR", subtitle, provenance.SAMPLE_WARNING if sample else "", sections)
+    return Report("MMa4CTR", subtitle, provenance.SAMPLE_WARNING if sample else "", tuple(filter(None, sections)))

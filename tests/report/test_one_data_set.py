@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import mlp
 import statis_and_draw
 import viewer
 from bad_input import refusal
+from mma4ctr.data.registry import TASKS
 from mma4ctr.report import drawings
 from mma4ctr.settings import Settings
 from samples import paths_file
@@ -37,19 +37,39 @@ def test_the_report_of_one_data_set(
     monkeypatch.setattr(drawings, "write", lambda *_, **__: None)  # UMAP takes its time and is tested elsewhere
     to = ["--paths", str(file)]
     capfd.readouterr()
+    said = (
+        f"{absent}: statistics and everything else, since preprocess_inter.py has not run; run python preprocess_inter"
+    )
     for main in (statis_and_draw.main, viewer.main):
         main(to)
-        assert f"without {absent}: steps 1 and 2 have not run" in capfd.readouterr().out
+        assert f"  absent: {said}" in capfd.readouterr().out
         main([*to, "--dataset", task])
     page = (file.parent / "saved" / "report.html").read_text()
-    assert f"{absent}: absent, steps 1 and 2 have not run" in page
+    assert "What is absent" in page and said in page
     assert f"{task}: the published tables" in page
-    folder = json.loads(file.read_text())[f"{absent}_dataset_path"]
-    assert folder in page  # the logs are there, and nothing was built of them
+    assert f"{task}: runs under clean, which adjust_hyperparameter.py makes" in page
 
 
 def test_asking_for_what_is_absent_names_the_step(alone: tuple[Path, str, str], capfd: pytest.CaptureFixture) -> None:
     file, _, absent = alone
-    asked = ["--paths", str(file), "--dataset", PARTS[absent][0]]
-    assert "run python preprocess_inter.py" in refusal(capfd, statis_and_draw.main, asked)
-    assert "no finished run of" in refusal(capfd, viewer.main, asked)
+    for main in (statis_and_draw.main, viewer.main):
+        line = refusal(capfd, main, ["--paths", str(file), "--dataset", PARTS[absent][0]])
+        assert "preprocess_inter.py has not run to its end; run python preprocess_inter.py" in line
+
+
+def test_the_report_without_any_run_and_without_later_steps(
+    tmp_path: Path, tiny: Settings, tiny_raw: Path, capfd: pytest.CaptureFixture
+) -> None:
+    for name in ("bipartite_graph", "multi_modal"):
+        shutil.copytree(tiny.parent_folder / name, tmp_path / "two" / name, ignore=shutil.ignore_patterns("recbole"))
+    file = paths_file(tmp_path / "two", tiny_raw)
+    viewer.main(["--paths", str(file)])
+    printed = capfd.readouterr().out
+    for task in TASKS:
+        assert f"  absent: {task}: runs under published and clean" in printed
+    assert (
+        "  absent: wechat: leak audit and fused features, since cross_matrix.py has not run; run python cross"
+        in printed
+    )
+    page = (file.parent / "saved" / "report.html").read_text()
+    assert "What is absent" in page and "Leak audit" not in page
