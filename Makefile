@@ -2,7 +2,7 @@
 # make report  every table and figure of what has run
 # make baselines  the eight published baselines on the sample of make demo, and the report with them
 # make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
-# make checks  the checks that take long: labels without signal score 0.5, a grid that is killed again and again
+# make checks  the checks that take long: labels without signal, damaged inputs and killed steps, a grid killed again and again
 # make golden  the digests that make test compares outputs of the tiny sample with: see CONTRIBUTING.md
 # make clean   remove the environment and the samples
 PYTHON ?= python3
@@ -49,6 +49,7 @@ bench: .venv/demo.installed
 
 checks: .venv/demo.installed
 	$(BIN)/python benchmarks/null_check.py
+	$(BIN)/python benchmarks/campaign.py
 	$(BIN)/python benchmarks/killed_grid.py
 
 .venv/demo.installed: requirements.txt

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import warnings
 from collections.abc import Sequence
 
 from load_path import load_path
@@ -74,13 +75,18 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     settings, device = load_path(args.paths), device_of(args.device)
     schedule = Schedule(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Schedule)})
     options = registry.options_of(registry.config_of(args.model, args.set))
-    features = features_of(args.feature or (None if args.modal_select else "vat_concat"), args.modal_select)
+    features = features_of(args.feature, args.modal_select)
     protocol, done = args.protocol or settings.protocol, []
+    warned: set[str] = set()  # features build on the same steps
     settings = with_user_order(settings, args.user_order, protocol)
     memory.keep_freed_memory()
     with contextlib.closing(engine_of(device)) as engine:
         for feature in features:
             run = native(settings, args.dataset, feature, protocol, schedule, device.type, args.model, options)
+            for warning in run.warnings if engine.is_first else ():
+                if warning not in warned:
+                    warnings.warn(warning, stacklevel=1)
+                warned.add(warning)
             fit.finish(run, engine)
             done.append(run.id)
     return done

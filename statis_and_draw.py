@@ -19,7 +19,7 @@ from pathlib import Path
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.data.registry import TASKS, chosen_tasks
+from mma4ctr.data.registry import DATASETS, TASKS, reported, tasks_of
 from mma4ctr.grid.results import Results
 from mma4ctr.report import curves, datasets
 
@@ -34,9 +34,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     cli.add_tasks_argument(parser, TASKS)
     args = parser.parse_args(argv)
     settings = load_path(args.paths)
-    tasks = chosen_tasks(settings, args.dataset)
+    tasks = args.dataset or tasks_of(reported(settings))
     for dataset in dict.fromkeys(TASKS[task].dataset for task in tasks):
         datasets.write(settings, dataset, SCRIPT)
+    absent = [] if args.dataset else [name for name in DATASETS if name not in reported(settings)]
+    if absent:
+        print(f"{SCRIPT}: without {', '.join(absent)}: steps 1 and 2 have not run")
     results = Results(settings)
     for task in tasks:
         curves.write(results, task, SCRIPT)

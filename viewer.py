@@ -19,7 +19,7 @@ from pathlib import Path
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.catalogue import USER_REDUCTIONS
-from mma4ctr.data.registry import TASKS, chosen_tasks
+from mma4ctr.data.registry import DATASETS, TASKS, reported, tasks_of
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.report import drawings, html, sections
@@ -38,10 +38,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--force", action="store_true", help="draw again even where nothing has changed")
     args = parser.parse_args(argv)
     settings = load_path(args.paths)
-    tasks = chosen_tasks(settings, args.dataset)
+    tasks = args.dataset or tasks_of(reported(settings))
     drawings.write(Results(settings), tasks, args.protocol, args.reduction, SCRIPT, force=args.force)
     print(f"{SCRIPT} report")
-    report = sections.build(settings, chosen_tasks(settings, None))
+    datasets = reported(settings)
+    absent = [name for name in DATASETS if name not in datasets]
+    report = sections.build(settings, tasks_of(datasets))
+    if absent:
+        print(f"  without {', '.join(absent)}: steps 1 and 2 have not run")
     print(f"  wrote {html.write(report, settings.saved_path / 'report.html')}", flush=True)
 
 

@@ -61,20 +61,24 @@ FEATURES = {
 MODAL_SELECT = tuple(dict.fromkeys(feature.select for feature in FEATURES.values()))
 # The one feature that the "length 0" ablation (published tables 5.1.5 and 5.2.5) is defined for.
 LENGTH_0_FEATURE = "vat_concat"
+DEFAULT_FEATURE = "vat_concat"
 
 
 def features_of(feature: str | None, select: str | None) -> tuple[str, ...]:
-    """Return the features named by ``--feature`` (one) or by ``--modal_select`` (a group).
+    """Return the features named by ``--feature`` (one) or ``--modal_select`` (a group), `DEFAULT_FEATURE` by neither.
 
     Raises
     ------
     UserError
-        If neither or an unknown one is named.
+        If both are given, or an unknown feature.
     """
-    if feature is not None:
-        if feature not in FEATURES:
-            raise UserError(f"unknown feature {feature!r}; the features are {', '.join(FEATURES)}")
-        return (feature,)
+    if feature is not None and select is not None:
+        raise UserError(f"--feature {feature:.60} and --modal_select {select}: found both, expected one; remove one")
     if select is None:
-        raise UserError("no feature chosen; give --feature NAME or --modal_select GROUP")
+        feature = DEFAULT_FEATURE if feature is None else feature
+        if feature not in FEATURES:
+            raise UserError(
+                f"--feature {feature!r:.60}: unknown, expected one of {', '.join(FEATURES)}; correct the name"
+            )
+        return (feature,)
     return tuple(name for name, row in FEATURES.items() if row.select == select)

@@ -12,6 +12,17 @@ FEW, MUCH = 0.01, 0.5  # a hundredth of the items (at least one) that hold half 
 FEWEST_ITEMS = 10  # for any of this to be said
 
 
+def doubts_of(name: str, matrix: np.ndarray) -> list[str]:
+    """Return a warning where a matrix (n, columns) tells no two of its rows apart; `name` is what it is called."""
+    rows, columns = matrix.shape
+    if columns == 0:
+        return [f"{name} has no columns: it says nothing"]
+    if rows > 1 and (matrix == matrix[0]).all():
+        what = "zero" if not matrix.any() else "the same"
+        return [f"{name} is {what} throughout, {rows:,} rows of {columns} columns: it tells nothing apart"]
+    return []
+
+
 @dataclasses.dataclass(frozen=True)
 class Block:
     """Columns that are reduced together.

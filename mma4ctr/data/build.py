@@ -11,7 +11,7 @@ import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.data import interactions, raw_files, raw_folder
-from mma4ctr.data.blocks import Modality
+from mma4ctr.data.blocks import Modality, doubts_of
 from mma4ctr.data.registry import DATASETS, TASKS, tasks_of
 from mma4ctr.executor import Executor
 from mma4ctr.protocol import PROTOCOLS
@@ -156,7 +156,7 @@ def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Bu
     counts: dict[str, object] = {}
     warnings: list[str] = []
     for found in reader.read_modalities(folder, kept, values, executor):
-        warnings += found.warnings
+        warnings += [*found.warnings, *doubts_of(found.modality, found.matrix)]
         if len(found.items):
             keys = {"dataset": dataset, "modality": found.modality}
             files.append(artifacts.save(settings, "modality_items", found.items, **keys))

@@ -48,6 +48,17 @@ def chosen(settings: Settings, names: Sequence[str] | None) -> list[str]:
     return list(names or [name for name in DATASETS if has_logs(settings, name)] or DATASETS)
 
 
+def has_run(settings: Settings, dataset: str) -> bool:
+    """Tell whether steps 1 and 2 have left records of a data set, as it takes to report on it."""
+    return all(records.file_of(settings, step, dataset, {}).exists() for step in (records.INTER, records.MULTIMODAL))
+
+
+def reported(settings: Settings) -> list[str]:
+    """Return the data sets to report on: those of `chosen` that steps 1 and 2 have run for, or all if for none."""
+    found = chosen(settings, None)
+    return [name for name in found if has_run(settings, name)] or found
+
+
 def tasks_of(names: Iterable[str]) -> list[str]:
     """Return the tasks of the named data sets."""
     return list(tasks_in(DATASETS[name] for name in names))

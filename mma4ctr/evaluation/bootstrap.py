@@ -6,6 +6,13 @@ import numpy as np
 import scipy.sparse
 
 REPLICATES = 1_000
+FEWEST_USERS = 5  # with both classes; of four, one draw in 64 is of one user alone, of three one in nine
+
+
+def users_with_both_classes(users: np.ndarray, labels: np.ndarray) -> int:
+    """Return how many users have a click and a row without one among rows (rows,)."""
+    clicked = labels > 0
+    return len(np.intersect1d(users[clicked], users[~clicked]))
 
 
 def user_weights(users: int, replicates: int, seed: int) -> np.ndarray:
@@ -61,11 +68,18 @@ def auc_replicates(users: np.ndarray, labels: np.ndarray, scores: np.ndarray, we
 def bootstrap_auc(
     users: np.ndarray, labels: np.ndarray, scores: np.ndarray, seed: int, replicates: int = REPLICATES
 ) -> np.ndarray:
-    """Return the AUC of each replicate (replicates,) float64 of a bootstrap over users.
+    """Return the AUC of each replicate of a bootstrap over users.
 
     Users, not rows, are drawn with replacement, since the rows of a user are not independent. The same users and seed
     give the same draws, so that the replicates of two models on the same test rows can be subtracted from one another.
+
+    Returns
+    -------
+    (replicates,) float64 array
+        nan throughout where fewer than `FEWEST_USERS` users have both classes: there is no interval then.
     """
+    if users_with_both_classes(users, labels) < FEWEST_USERS:
+        return np.full(replicates, np.nan)
     distinct, number = np.unique(users, return_inverse=True)
     return auc_replicates(number, labels, scores, user_weights(len(distinct), replicates, seed))
 

@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from mma4ctr.evaluation import metrics
+from mma4ctr.evaluation import bootstrap, metrics
 from mma4ctr.inputs.rows import load_fused
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.settings import Settings
@@ -29,7 +29,8 @@ class Audit:
     test_users : int
         How many users have test rows.
     auc : float
-        With the labels as they are.
+        With the labels as they are; like all that follows nan where fewer than `bootstrap.FEWEST_USERS` test users
+        have both classes, since a few users' rates say nothing of a protocol.
     shuffled, spread : float
         Mean and standard deviation over `DRAWS` shuffles of the labels.
     standard_error : float
@@ -75,10 +76,12 @@ def audit(settings: Settings, task: str, protocol: str) -> Audit:
     generator = np.random.default_rng(settings.seed)
     clicks = task_rows[:, 2]
     shuffled = [rate_auc(task_rows, generator.permutation(clicks), seen, test) for _ in range(DRAWS)]
+    test_users = len(np.unique(task_rows[test, 0]))
+    if bootstrap.users_with_both_classes(task_rows[test, 0], clicks[test]) < bootstrap.FEWEST_USERS:
+        return Audit(test_users, math.nan, math.nan, math.nan, math.nan)
     positives = int(clicks[test].sum())
-    pairs = positives * (len(test) - positives)
-    error = math.sqrt((len(test) + 1) / (12 * pairs)) if pairs else math.nan
+    error = math.sqrt((len(test) + 1) / (12 * positives * (len(test) - positives)))
     return Audit(
-        len(np.unique(task_rows[test, 0])), rate_auc(task_rows, clicks, seen, test), float(np.mean(shuffled)),
+        test_users, rate_auc(task_rows, clicks, seen, test), float(np.mean(shuffled)),
         float(np.std(shuffled, ddof=1)), error,
     )  # fmt: skip

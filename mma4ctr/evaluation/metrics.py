@@ -159,7 +159,9 @@ class Figure:
     def in_demo(self, metrics: Mapping[str, float | None]) -> str:
         """Return the cell of the demo's table for the metrics of a run."""
         texts = {figure.name: figure.text(metrics.get(figure.name), missing="") for figure in FIGURES}
-        return str(self.demo).format(self=texts[self.name], **texts)
+        return (
+            str(self.demo).format(self=texts[self.name], **texts).replace(" [, ]", "")
+        )  # too few users for an interval
 
 
 # In the order of the columns of results.csv.

@@ -11,6 +11,7 @@ import numpy as np
 from mma4ctr import cli
 from mma4ctr.catalogue import FEATURES
 from mma4ctr.cli import UserError
+from mma4ctr.data.blocks import doubts_of
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import tasks_of
 from mma4ctr.features import fusion, user_embedding
@@ -56,6 +57,7 @@ def write_user_embeddings(settings: Settings, task: str, protocol: str, modaliti
     rows = rows[PROTOCOLS[protocol].embedding_rows(rows[:, 0])]
     files: list[Path] = []
     counts: dict[str, object] = {"users": len(users), "rows used": len(rows)}
+    warnings: list[str] = []
     keys = records.embedding_keys(settings, task, protocol)
     for modality in cli.track(modalities):
         ids = reading.load(settings, "modality_items", dataset=dataset, modality=modality)
@@ -65,7 +67,8 @@ def write_user_embeddings(settings: Settings, task: str, protocol: str, modaliti
         embedding = user_embedding.finish(difference, users[:, 1], method, length)
         files.append(artifacts.save(settings, "user_embedding", embedding, modality=modality, **keys))
         counts[modality] = {"reduced from": matrix.shape[1], "columns": embedding.shape[1]}
-    return Built(files, counts, modalities)
+        warnings += doubts_of(f"user embedding of {modality}", embedding[:, :-1])  # the last column is the device
+    return Built(files, counts, modalities, warnings)
 
 
 # ---- steps 4 and 5
@@ -164,7 +167,7 @@ def write_matrices(settings: Settings, dataset: str, script: str, modalities: Se
     """Write the features of one step, each as its table or as the list of what it joins."""
     features = fusion.features_of(script, modalities)
     sources = SOURCES[fusion.fuses(script)](settings, dataset, modalities)
-    files, counts = list(sources.files), dict(sources.counts)
+    files, counts, warnings = list(sources.files), dict(sources.counts), []
     for feature in cli.track(features):
         keys = {"dataset": dataset, "feature": feature, "script": script}
         of = FEATURES[feature].modalities
@@ -174,11 +177,12 @@ def write_matrices(settings: Settings, dataset: str, script: str, modalities: Se
         if made is not None:
             files.append(artifacts.save(settings, "table", made, **keys))
             joined, note = [reference("table", **keys)], ""
+            warnings += doubts_of(feature, made)
         content = {"items": sources.items(feature), "tables": joined}
         files.append(artifacts.save_json(settings, "joins", content, **keys))
         columns = sum(table.shape[1] for table in (tables if made is None else [made]))
         counts[feature] = sources.words(len(tables[0]), columns) + note
-    return Built(files, counts, features)
+    return Built(files, counts, features, warnings)
 
 
 def _joins(settings: Settings, dataset: str, feature: str) -> dict:

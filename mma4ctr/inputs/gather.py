@@ -58,7 +58,7 @@ def load(
     """
     dataset = TASKS[task].dataset
     found = rows.load(settings, task, protocol, feature)
-    rows.require_both_classes(found, f"{task}, {feature}, {protocol}")
+    rows.require_both_classes(settings, task, protocol, feature, found)
     users, items = (len(reading.load(settings, name, dataset=dataset)) for name in ("users", "items"))
     return Inputs(
         found, users, items, needs,

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 from mma4ctr.evaluation import metrics
+from mma4ctr.evaluation.bootstrap import FEWEST_USERS
 from mma4ctr.published import tables as published
 from mma4ctr.report.model import Cell
 from mma4ctr.runs.comparison import Difference, difference, summarise
@@ -16,6 +17,7 @@ from mma4ctr.runs.finished import Evaluation
 PUBLISHED_FORMS = {"auc": ".4f", "logloss": ".4f", "parameters": ",.0f"}
 DIFFERENT, CONTRADICTED = "≠", "‡"
 BLANK = Cell("")
+NO_INTERVAL = f"fewer than {FEWEST_USERS} test users have both classes"
 
 
 def words(*texts: object) -> tuple[Cell, ...]:
@@ -30,7 +32,7 @@ def signed(number: float) -> str:
 
 def number_cell(number: float | None, form: str = ".4f") -> Cell:
     """Return a number as a cell, blank where there is none."""
-    return BLANK if number is None else Cell(f"{number:{form}}".replace("-", "−"), float(number))
+    return BLANK if number is None or math.isnan(number) else Cell(f"{number:{form}}".replace("-", "−"), float(number))
 
 
 def published_cell(table: str | None, setting: str, epochs: int | None, model: str, figure: str) -> Cell:
@@ -57,14 +59,21 @@ def auc_cell(evaluations: Sequence[Evaluation], *, seeds: bool = True) -> Cell:
     if not evaluations:
         return BLANK
     summary = summarise(evaluations)
-    interval = "[{:.4f}, {:.4f}]".format(*summary.interval)
+    interval = (
+        f"no interval: {NO_INTERVAL}"
+        if math.isnan(summary.interval[0])
+        else "[{:.4f}, {:.4f}]".format(*summary.interval)
+    )
     spread = "1 seed" if math.isnan(summary.spread) else f"± {summary.spread:.4f} over {summary.seeds} seeds"
     lines = (f"{interval}, {spread}" if seeds and evaluations[0].epoch else interval, *metrics.lines(summary.figures))
-    return Cell(f"{summary.figures['auc']:.4f}", summary.figures["auc"], lines)
+    remarks = dict.fromkeys(f"BEWARE: {remark}" for one in evaluations for remark in one.remarks)
+    return Cell(f"{summary.figures['auc']:.4f}", summary.figures["auc"], (*lines, *remarks))
 
 
 def difference_lines(found: Difference) -> tuple[str, ...]:
     """Return how a row differs from the reference."""
+    if math.isnan(found.low):
+        return (f"Δ not told: {NO_INTERVAL}",)
     line = f"Δ {signed(found.auc)} [{signed(found.low)}, {signed(found.high)}]"
     return (line,) if found.rows is None else (line, f"on the {found.rows:,} rows of both")
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 import platform
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mma4ctr import cli
-from mma4ctr.data.registry import TASKS
+from mma4ctr.data.registry import DATASETS, TASKS
 from mma4ctr.evaluation import leak_audit
 from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.published import tables as published
 from mma4ctr.report import drawings, provenance, same_rows, statistics
-from mma4ctr.report.cells import BLANK, auc_cell, number_cell, words
+from mma4ctr.report.cells import BLANK, NO_INTERVAL, auc_cell, number_cell, words
 from mma4ctr.report.computation import computation_table
 from mma4ctr.report.curves import TASK_FIGURES
 from mma4ctr.report.datasets import DATASET_FIGURES
@@ -41,9 +42,8 @@ def count_rows(settings: Settings, datasets: Iterable[str]) -> Iterable[tuple[Ce
                 yield words(dataset, script, name, cli.count_in_words(value))
 
 
-def data_section(settings: Settings, tasks: Sequence[str]) -> Section:
+def data_section(settings: Settings, datasets: Sequence[str]) -> Section:
     """Return what was run on what data."""
-    datasets = list(dict.fromkeys(TASKS[task].dataset for task in tasks))
     counted = Table(
         "What the steps counted", ("data set", "step", "what", "count"), tuple(count_rows(settings, datasets))
     )
@@ -64,8 +64,21 @@ def data_section(settings: Settings, tasks: Sequence[str]) -> Section:
     read_from = [
         f"{dataset}: {provenance.data_name(settings, dataset)}, {settings.raw_folder(dataset)}" for dataset in datasets
     ]
-    return Section("The data", tuple(read_from), (counted, ratios, shown, libraries),
+    absent = [f"{dataset}: absent, steps 1 and 2 have not run on {settings.raw_folder(dataset)}"
+              for dataset in DATASETS if dataset not in datasets]  # fmt: skip
+    return Section("The data", (*read_from, *absent), (counted, ratios, shown, libraries),
                    tuple(pictures(settings.saved_path / "figures", captions)))  # fmt: skip
+
+
+def doubts_section(settings: Settings, datasets: Iterable[str]) -> Section | None:
+    """Return what the steps warned of, None where there was nothing."""
+    found: dict[Path, records.Record] = {}
+    for dataset, script in itertools.product(datasets, (*STEPS, "cross_matrix.py", "gen_matrix.py")):
+        if records.file_of(settings, script, dataset, {}).exists():
+            named = {"script": script, "dataset": dataset, "keys": {}}
+            found |= records.below(settings, [named])
+    doubts = records.warnings_of(found.values())
+    return Section("Beware", ("What the steps warned of:", *doubts)) if doubts else None
 
 
 def pictures(folder: Path, captions: Mapping[str, str]) -> list[Picture]:
@@ -112,13 +125,15 @@ def audit_row(task: TaskRuns, protocol: str, order: str | None) -> tuple[Cell, .
     found = leak_audit.audit(task.results.settings, task.task, protocol)
     ours = next((one for variant in task.variants if variant.protocol == protocol
                  if (one := task.any_evaluation(variant))), None)  # fmt: skip
+    has_audit = not math.isnan(found.auc)
+    shuffles = (f"± {found.spread:.4f} over {leak_audit.DRAWS} shuffles",) if has_audit else (NO_INTERVAL,)
     shown = [[], []] if ours is None else [[ours], [task.results.label_rate(ours, "user_rate")]]
     return (
         *words(task.task, protocol, order or ""),
         number_cell(found.test_users, ","),
         *(auc_cell(evaluations, seeds=False) for evaluations in shown),
         number_cell(found.auc),
-        Cell(f"{found.shuffled:.4f}", found.shuffled, (f"± {found.spread:.4f} over {leak_audit.DRAWS} shuffles",)),
+        dataclasses.replace(number_cell(found.shuffled), details=shuffles),
         number_cell((found.shuffled - 0.5) / found.standard_error, "+.1f"),
     )
 
@@ -207,8 +222,10 @@ def build(settings: Settings, tasks: Sequence[str] = tuple(TASKS)) -> Report:
     every = [TaskRuns(results, task) for task in tasks]
     shown = [one for one in every if one.variants]
     sample = any(provenance.data_name(settings, TASKS[task].dataset) == "sample data" for task in tasks)
+    datasets = list(dict.fromkeys(TASKS[task].dataset for task in tasks))
     sections = (
-        data_section(settings, tasks),
+        *filter(None, [doubts_section(settings, datasets)]),
+        data_section(settings, datasets),
         *map(task_section, shown),
         *filter(None, map(same_rows.section, every)),
         audit_section(results, shown or every),

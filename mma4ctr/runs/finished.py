@@ -31,6 +31,8 @@ class Evaluation:
         Each of `metrics.FIGURES` by name; None where it does not exist, or did not when the run was tested.
     rows : str
         What the test rows are; equal for runs that were tested on the same ones.
+    remarks : tuple of str
+        What makes it doubtful.
     """
 
     run: str
@@ -38,6 +40,7 @@ class Evaluation:
     epoch: int
     figures: dict[str, float | None]
     rows: str
+    remarks: tuple[str, ...] = ()
 
     def _array(self, name: str) -> np.ndarray:
         own = f"{name}_{self.epoch}"
@@ -98,7 +101,8 @@ class FinishedRun:
     def _evaluation(self, epochs: int, found: Mapping[str, float | None]) -> Evaluation:
         # Label-rate predictors are identified by their rows, among others, and are the same for runs on the same rows.
         rows = self.metrics.get("label_rates", {}).get("user_rate", self.config["feature"])
-        return Evaluation(self.metrics["run"], self.folder, epochs, figures_in(found), rows)
+        remarks = tuple(self.metrics.get("remarks", ())) if found is self.metrics else ()
+        return Evaluation(self.metrics["run"], self.folder, epochs, figures_in(found), rows, remarks)
 
 
 def figures_in(content: Mapping[str, float | None]) -> dict[str, float | None]:

@@ -6,11 +6,13 @@ import contextlib
 import io
 import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
 from mma4ctr import memory
-from mma4ctr.evaluation import metrics
+from mma4ctr.evaluation import metrics, remarks
+from mma4ctr.evaluation.bootstrap import FEWEST_USERS
 from mma4ctr.features import fusion
 from mma4ctr.inputs import gather
 from mma4ctr.models import registry
@@ -49,8 +51,8 @@ def keep_evaluations(run: Run, test: Batches) -> Callable[[Model, dict[str, floa
     return after_epoch
 
 
-def test_model(run: Run, model: Model, test: Batches) -> dict[str, object]:
-    """Score the test rows, keep predictions, hidden layer and weights, and return the figures."""
+def test_model(run: Run, model: Model, test: Batches) -> dict[str, Any]:
+    """Score the test rows, keep predictions, hidden layer and weights, and return figures and remarks."""
     place, test_rows = folder.folder_of(run.settings, run.id), test.rows
     started = time.perf_counter()
     predicted = probabilities_of(model, test)
@@ -61,7 +63,8 @@ def test_model(run: Run, model: Model, test: Batches) -> dict[str, object]:
         folder.save_array(place, "hidden", hidden)
     with disk.replacing(place / "weights.pt") as temporary, open(temporary, "wb") as stream:
         torch.save(model.state_dict(), stream)
-    return {**folder.save_predictions(place, predicted, test_rows, run.settings.seed), "test_seconds": seconds}
+    figures = folder.save_predictions(place, predicted, test_rows, run.settings.seed)
+    return {**figures, "test_seconds": seconds, "remarks": remarks.of_predictions(predicted)}
 
 
 def fit(run: Run, engine: Engine) -> None:
@@ -93,6 +96,7 @@ def fit(run: Run, engine: Engine) -> None:
         "best_epoch": progress.best_epoch + 1, "train_seconds": progress.train_seconds,
         "rows": {name: len(places) for name, places in inputs.task.parts.items()},
         "label_rates": rates.evaluate(run, inputs.task, fusion.covers(run.feature)),
+        "remarks": [*tested["remarks"], *remarks.of_history(progress.history)],
     })  # fmt: skip
 
 
@@ -108,8 +112,12 @@ def report(run: Run, *, finished_before: bool) -> None:
     print(f"  {found['in_features']} inputs, {found['parameters']:,} parameters, {found['epochs_run']} epochs in "
           f"{found['train_seconds']:.1f} s, {found['interruptions']} interruptions")  # fmt: skip
     gauc = "none" if found["gauc"] is None else f"{found['gauc']:.4f}"
-    print(f"  AUC 95 % interval {found['auc_low']:.4f} to {found['auc_high']:.4f} over test users, GAUC {gauc}, "
-          f"{found['test_positives']:,} test positives")  # fmt: skip
+    interval = f"no AUC interval (fewer than {FEWEST_USERS} test users have both classes)"
+    if found["auc_low"] is not None:
+        interval = f"AUC 95 % interval {found['auc_low']:.4f} to {found['auc_high']:.4f} over test users"
+    print(f"  {interval}, GAUC {gauc}, {found['test_positives']:,} test positives")
+    for remark in found["remarks"]:
+        print(f"  BEWARE: {remark}")
     print(f"AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f} protocol={run.protocol} run={run.id}", flush=True)
 
 

@@ -26,7 +26,7 @@ COLUMNS = (
     *("run", "task", "feature", "protocol", "user_order", "reduction"),
     *("loss", "epochs", "batch_size", "learning_rate", "seed"),
     *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES)),
-    *("interruptions", "train_seconds", "test_seconds"),
+    *("interruptions", "train_seconds", "test_seconds", "remarks"),
 )
 METRICS = "metrics.json"
 
@@ -70,7 +70,15 @@ def save_array(folder: Path, name: str, array: np.ndarray) -> None:
 def save_predictions(
     folder: Path, probabilities: np.ndarray, test_rows: np.ndarray, seed: int, suffix: str = ""
 ) -> dict[str, float]:
-    """Keep the predictions (rows,) float32 of a model and the bootstrap replicates of their AUC; return the figures."""
+    """Keep the predictions (rows,) float32 of a model and the bootstrap replicates of their AUC; return the figures.
+
+    Raises
+    ------
+    UserError
+        If a prediction is no number.
+    """
+    if not np.isfinite(probabilities).all():
+        raise UserError(f"{folder.name}: the model's predictions are no longer numbers; give a lower learning rate")
     figures, replicates = metrics.evaluate(test_rows[:, 0], test_rows[:, 2], probabilities, seed)
     save_array(folder, f"predictions{suffix}", probabilities)
     save_array(folder, f"auc_replicates{suffix}", replicates)
@@ -149,9 +157,9 @@ def all_metrics(settings: Settings) -> Iterable[dict]:
     return [read_metrics(settings, file.parent.name) for file in sorted(settings.saved_path.glob(f"*/{METRICS}"))]
 
 
-def line_of(content: Mapping[str, object]) -> dict[str, object]:
+def line_of(content: Mapping[str, Any]) -> dict[str, object]:
     """Return the line of results.csv of a run; another model than the default stands before the feature."""
-    line = {column: content.get(column) for column in COLUMNS}
+    line = {column: content.get(column) for column in COLUMNS} | {"remarks": "; ".join(content.get("remarks", ()))}
     model = content.get("model", registry.DEFAULT)
     return line if model == registry.DEFAULT else {**line, "feature": f"{model}/{content['feature']}"}
 

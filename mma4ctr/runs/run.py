@@ -118,6 +118,15 @@ class Run:
         """The run's id."""
         return identity(self.config)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What makes doubtful what the run builds on."""
+        return records.warnings_of(records.below(self.settings, self._references.values()).values())
+
+    @property
+    def _references(self) -> dict[str, dict[str, Any]]:
+        return references_of(self.settings, self.config)
+
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
         """Keep writers away from what the run builds on, while it is read.
@@ -127,9 +136,8 @@ class Run:
         UserError
             If a step is at work there, or has built something else since the run was described.
         """
-        references = references_of(self.settings, self.config)
-        with records.reading(self.settings, references.values()):
-            for name, reference in references.items():
+        with records.reading(self.settings, self._references.values()):
+            for name, reference in self._references.items():
                 if records.require(self.settings, **reference).id != self.built_on[name]:
                     raise UserError(f"{self.task}, {self.feature}, {self.protocol}: {reference['script']} has built "
                                     "something else since this run began; run the same command again")  # fmt: skip

@@ -246,14 +246,19 @@ def require(settings: Settings, script: str, dataset: str, keys: Keys | None = N
     return record
 
 
-def locks_below(settings: Settings, references: Iterable[Mapping[str, Any]]) -> dict[Path, str]:
-    """Return the locks, by file, of records that are named by references, and of all that they were built on."""
-    found: dict[Path, str] = {}
+def below(settings: Settings, references: Iterable[Mapping[str, Any]]) -> dict[Path, Record]:
+    """Return the records that are named by references, and all that they were built on, by file."""
+    found: dict[Path, Record] = {}
     for one in references:
         named = one["script"], one["dataset"], one["keys"]
-        file, what = lock_of(settings, *named)
-        found |= {file: what, **locks_below(settings, read(settings, *named).built_on)}
+        record = read(settings, *named)
+        found |= {**below(settings, record.built_on), file_of(settings, *named): record}
     return found
+
+
+def warnings_of(found: Iterable[Record]) -> list[str]:
+    """Return what makes doubtful what was built, with the step and data set that say so, each once."""
+    return list(dict.fromkeys(f"{one.script} {one.dataset}: {warning}" for one in found for warning in one.warnings))
 
 
 @contextlib.contextmanager
@@ -265,7 +270,8 @@ def reading(settings: Settings, references: Iterable[Mapping[str, Any]]) -> Iter
     UserError
         If a step is at work there.
     """
-    with locks.reading(locks_below(settings, references).items()):
+    found = below(settings, references).values()
+    with locks.reading(lock_of(settings, one.script, one.dataset, one.keys) for one in found):
         yield
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 import sys
 import time
 import warnings
@@ -47,6 +48,18 @@ class Progress:
         return done >= schedule.epochs or (done > 0 and impatient)
 
 
+def require_gradient(schedule: Schedule, rows: int) -> None:
+    """Raise `UserError` where no batch of `rows` training rows gives a gradient.
+
+    The softmax over a batch of a single row is 1, whatever its score.
+    """
+    if schedule.loss == "batch_softmax" and min(schedule.batch_size, rows) < 2:
+        raise UserError(
+            f"--batch_size {schedule.batch_size} on {rows:,} training rows: batches of one row have no gradient under "
+            "the loss batch_softmax, which is taken over a batch; give 2 or more, or --loss bce"
+        )
+
+
 class Trainer:
     """A model in training, with all that its checkpoint holds.
 
@@ -68,6 +81,7 @@ class Trainer:
         engine: Engine | None = None,
     ) -> None:  # fmt: skip
         self.training, self.validation = parts["training"], parts["validation"]
+        require_gradient(schedule, len(self.training))
         self.schedule, self.checkpoint, self.engine = schedule, checkpoint, engine or Engine()
         self.model = model.to(self.training.clicks.device)
         self.click_rate = float(self.training.clicks.mean())
@@ -121,6 +135,11 @@ class Trainer:
         self.engine.set_rate(self.optimiser, rate)
         loss = self.engine.train_epoch(self.model, self.optimiser, self.training, self.schedule, epoch, attempt)
         validated = self.engine.validate(self.model, self.validation, self.schedule)
+        if not math.isfinite(loss) or not math.isfinite(validated["valid_loss"]):
+            raise UserError(
+                f"epoch {epoch + 1}: the loss is no longer a number at learning rate {rate:g} and batch size "
+                f"{self.schedule.batch_size}; give a lower --learning_rate"
+            )
         return {"epoch": epoch + 1, "attempts": attempt + 1, "learning_rate": rate, "train_loss": loss, **validated}
 
     def _epoch(self, epoch: int) -> dict[str, float]:

@@ -161,8 +161,8 @@ def native_after_step_3(built: Path):
 def test_the_locks_of_a_run_are_those_of_all_that_it_builds_on(built: Path) -> None:
     settings = load_path(built)
     ancestors = records.ancestors(settings, "get_user_embedding.py", "wechat").values()
-    found = records.locks_below(settings, [record.reference for record in ancestors])
-    assert {file.name for file in found} == {"preprocess_inter_wechat.lock", "preprocess_multimodal_wechat.lock"}
+    found = records.below(settings, [record.reference for record in ancestors])
+    assert {file.name for file in found} == {"preprocess_inter_wechat.json", "preprocess_multimodal_wechat.json"}
 
 
 def test_a_killed_processs_temporary_file_is_removed_by_the_next_run_of_the_step(
