@@ -70,7 +70,7 @@ def test_a_long_argument_is_not_repeated(options: list[str], capfd: pytest.Captu
         mlp.main(options)
     assert ended.value.code == 2
     last = capfd.readouterr().err.splitlines()[-1]
-    assert max(map(len, last.replace("=", " ").split())) < 100 and "..." in last
+    assert max(map(len, last.replace("=", " ").split())) < 100
 
 
 def limit_addresses() -> None:
