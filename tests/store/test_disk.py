@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,19 +20,6 @@ from mma4ctr.training.checkpoints import Checkpoint
 LARGE = np.arange(100_000, dtype=np.int64)
 
 
-@pytest.fixture(scope="module")
-def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A file system of 200 kB."""
-    folder = tmp_path_factory.mktemp("full")
-    command = ["mount", "-t", "tmpfs", "-o", "size=200k", "tmpfs", str(folder)]
-    try:
-        subprocess.run(command, check=True, capture_output=True)
-    except (OSError, subprocess.CalledProcessError):
-        pytest.skip("a small tmpfs cannot be mounted: that takes the rights of root")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def csv(file: Path) -> None:
     with disk.replacing(file) as temporary:
         pl.DataFrame({"a": LARGE}).write_csv(temporary)
@@ -49,15 +35,17 @@ WRITERS: dict[str, Callable[[Path], None]] = {
 
 @pytest.mark.parametrize("before", [None, b"what was there"])
 @pytest.mark.parametrize("kind", WRITERS)
-def test_a_full_disk_ends_in_one_line_and_leaves_what_was_there(full: Path, kind: str, before: bytes | None) -> None:
-    file = full / kind
+def test_a_full_disk_ends_in_one_line_and_leaves_what_was_there(
+    small_disk: Path, kind: str, before: bytes | None
+) -> None:
+    file = small_disk / kind
     if before is not None:
         file.write_bytes(before)
     with pytest.raises(UserError) as told:
         WRITERS[kind](file)
     assert str(told.value).startswith(f"{file}: no space left on the device (")
     assert "\n" not in str(told.value)
-    assert [left.read_bytes() for left in full.iterdir()] == ([] if before is None else [before])
+    assert [left.read_bytes() for left in small_disk.iterdir()] == ([] if before is None else [before])
     file.unlink(missing_ok=True)
 
 
