@@ -20,7 +20,7 @@ from pathlib import Path
 
 import scenes
 import verdicts
-from processes import Command, Running, left_over, run, start, touched, wait, wait_for_work
+from commands import Command, Running, left_over, run, start, touched, wait, wait_for_work
 from scenes import GRID, QUESTIONS, Question, Ran, Scene
 from verdicts import Verdict
 
