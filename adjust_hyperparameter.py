@@ -94,7 +94,8 @@ def run(settings: Settings, missing: Sequence[plan.Job], ends: Iterable[pool.End
                 line = f"not run: {result}"
             else:
                 found = runs.read_metrics(settings, result)
-                line = f"AUC={found['auc']:.4f} in {duration(found['train_seconds'])}, run={result}"
+                remarks = "".join(f"; BEWARE: {remark}" for remark in found["remarks"])
+                line = f"AUC={found['auc']:.4f} in {duration(found['train_seconds'])}, run={result}{remarks}"
             print(f"{number}/{len(missing)} {job}: {line}", flush=True)
             bar.update(whole, advance=expected[job], description=f"{number}/{len(missing)} runs")
     return failed
@@ -112,6 +113,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     jobs = plan.jobs_of(
         points(chosen_tasks(settings, args.dataset), variants, args.experiment, args.seeds, args.longest)
     )
+    if not jobs:
+        raise cli.UserError(f"--longest {args.longest}: leaves nothing of {', '.join(args.experiment)} to run; give it "
+                            "more epochs")  # fmt: skip
     if args.dry_run:
         list_runs(settings, jobs, plan.unfinished(Results(settings), jobs), args.jobs)
         return

@@ -13,8 +13,10 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import itertools
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
@@ -222,6 +224,8 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     settings = load_path(args.paths)
     args.dataset = chosen_tasks(settings, args.dataset)
     wanted = runs_of(settings, args, kinds)
+    for warning in dict.fromkeys(itertools.chain.from_iterable(run.warnings for run in wanted)):
+        warnings.warn(warning, stacklevel=1)
     mma4ctr = functools.cache(lambda task: timed_mma4ctr(settings, task))  # once, and only for a task with runs to do
     for number, run in enumerate(wanted, start=1):
         with runs.writing(settings, run.id):
@@ -234,7 +238,7 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
         again = " (finished before)" if finished_before else f" in {found['train_seconds']:.1f} s"
         what = f"{run.task}, {run.feature}, {run.protocol}, seed={run.schedule.seed}, {found['epochs']} epochs"
         print(f"{number}/{len(wanted)} {what}: AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f}{again}, "
-              f"run={run.id}", flush=True)  # fmt: skip
+              f"run={run.id}{''.join(f'; BEWARE: {remark}' for remark in found['remarks'])}", flush=True)  # fmt: skip
     return [run.id for run in wanted]
 
 

@@ -70,7 +70,15 @@ def save_array(folder: Path, name: str, array: np.ndarray) -> None:
 def save_predictions(
     folder: Path, probabilities: np.ndarray, test_rows: np.ndarray, seed: int, suffix: str = ""
 ) -> dict[str, float]:
-    """Keep the predictions (rows,) float32 of a model and the bootstrap replicates of their AUC; return the figures."""
+    """Keep the predictions (rows,) float32 of a model and the bootstrap replicates of their AUC; return the figures.
+
+    Raises
+    ------
+    UserError
+        If a prediction is no number.
+    """
+    if not np.isfinite(probabilities).all():
+        raise UserError(f"{folder.name}: the model's predictions are no longer numbers; give a lower learning rate")
     figures, replicates = metrics.evaluate(test_rows[:, 0], test_rows[:, 2], probabilities, seed)
     save_array(folder, f"predictions{suffix}", probabilities)
     save_array(folder, f"auc_replicates{suffix}", replicates)

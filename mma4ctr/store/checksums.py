@@ -6,14 +6,16 @@ XXH3 (128 bits) goes through memory several times as fast as a file is read. It 
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import xxhash
 
 BLOCK = 2**16  # bytes that a sample takes at a time
 BLOCKS = 64  # of a sample: the first and the last one and those spread evenly between them
-AT_ONCE = 2**23  # bytes of a file that are held while it is read
+AT_ONCE = 2**20  # bytes of a file that are read at a time: they are still in the processor's cache when they are summed
 
 
 def of_bytes(*parts: bytes | memoryview) -> str:
@@ -33,6 +35,17 @@ def of_file(file: Path, length: int | None = None) -> str:
             checksum.update(memory[:read])
             left -= read
     return checksum.hexdigest()
+
+
+def read(file: Path) -> tuple[memoryview, str]:
+    """Return the bytes of a file, in memory of their own that may be written to, and its checksum."""
+    checksum = xxhash.xxh3_128()
+    with open(file, "rb", buffering=0) as stream:
+        memory, place = np.empty(os.fstat(stream.fileno()).st_size, dtype=np.uint8).data, 0
+        while read := stream.readinto(memory[place : place + AT_ONCE]):
+            checksum.update(memory[place : place + read])
+            place += read
+    return memory[:place], checksum.hexdigest()
 
 
 def _sample(file: Path, size: int) -> Iterator[bytes]:

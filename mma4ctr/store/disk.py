@@ -151,13 +151,13 @@ def read_bytes(file: Path, known: Known) -> memoryview:
         If it is missing, cannot be read, or is another file than was written.
     """
     try:
-        content = np.fromfile(file, dtype=np.uint8).data
+        content, found = checksums.read(file)
     except FileNotFoundError:
         raise UserError(f"{file}: missing; run {known.remedy.removesuffix(' --force')} first") from None
     except (OSError, MemoryError) as error:
         reason = getattr(error, "strerror", None) or f"{error!s:.80}"
         raise UserError(f"{file}: cannot be read ({reason}); rerun {known.remedy}") from None
-    known.check(file, checksums.of_bytes(content))
+    known.check(file, found)
     return content
 
 

@@ -154,3 +154,12 @@ def test_a_checkpoint_of_another_run_is_not_gone_on_from(paths: Settings) -> Non
     assert runs.read_metrics(paths, two)["auc"] == expected["auc"]
     with pytest.raises(ValueError, match="another run"):
         Checkpoint(runs.checkpoint_of(paths, one), two).load(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_predictions_that_are_no_numbers_are_no_result(tmp_path: Path, value: float) -> None:
+    rows = np.column_stack([np.arange(4), np.arange(4), [0, 1, 0, 1]]).astype(np.int32)
+    predictions = np.array([0.1, 0.2, value, 0.3], dtype=np.float32)
+    with pytest.raises(runs.UserError, match=r"predictions are no longer numbers"):
+        runs.save_predictions(tmp_path / "run", predictions, rows, 0)
+    assert not (tmp_path / "run").exists()

@@ -127,7 +127,7 @@ def change_settings(file: Path, **changes: object) -> Path:
 
 
 @pytest.mark.parametrize(("options", "changes", "said"), [
-    (["--feature", "smell"], {}, "unknown feature 'smell'; the features are visual, acoustic"),
+    (["--feature", "smell"], {}, "--feature 'smell': unknown, expected one of visual, acoustic"),
     (["--feature", "visual"], {"user_embedding_length": 0}, "user_embedding_length is 0, which only vat_concat takes"),
     (["--feature", "vat_concat"], {"user_embedding_length": 160}, "in_features is"),
 ])  # fmt: skip

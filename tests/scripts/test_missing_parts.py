@@ -60,9 +60,10 @@ def test_most_items_without_a_line_are_said(raw: Path, to: list[str]) -> None:
         (raw / TRACK / f"track1_video_features_part{number}.txt").unlink()
     title = raw / TRACK / "track1_title.txt"
     replace(title, b'{"item_id": -5, "title_features": {}}\n')
-    visual, textual = warned(to)
+    visual, empty, textual = warned(to)
     assert re.match(r"visual: \d+ of \d+ kept items \([5-9]\d\.\d%\) have no line in \S+_part1-3\.txt;", visual)
     assert re.match(r"textual: (\d+) of \1 kept items \(100\.0%\) have no line in track1_title\.txt", textual)
+    assert empty.startswith("textual has no columns")
 
 
 def test_an_absurd_number_is_said(raw: Path, to: list[str]) -> None:
