@@ -20,10 +20,9 @@ from pathlib import Path
 
 import scenes
 import verdicts
+from commands import Command, Running, left_over, run, start, touched, wait, wait_for_work
 from scenes import GRID, QUESTIONS, Question, Ran, Scene
 from verdicts import Verdict
-
-from processes import Command, Running, left_over, run, start, touched, wait, wait_for_work
 
 SIGNALS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 LONG = QUESTIONS[-1]

@@ -124,6 +124,10 @@ def to_metrics(edit: Edit) -> Callable[[Scene], Damaged]:
     return damage
 
 
+# No step reads the weights; a run without metrics is one that has not ended, which the report says.
+NOT_OF_THE_REPORT = ("weights.pt", "metrics.json")
+
+
 def to_run(edit: Edit, ending: str = "") -> Callable[[Scene], Damaged]:
     """Return the damage of a file of the run that the report is about, whose ROC curve has to be drawn again."""
 
@@ -131,7 +135,9 @@ def to_run(edit: Edit, ending: str = "") -> Callable[[Scene], Damaged]:
         for drawing in (scene.folder / "saved" / "figures").glob(f"{DRAWN}.*"):
             drawing.unlink()
         folder = run_with(scene, feature="vat_concat", epochs=10)
-        file = scene.chance.choice(sorted(file for file in folder.glob(f"*{ending}") if file.name != "weights.pt"))
+        file = scene.chance.choice(
+            sorted(file for file in folder.glob(f"*{ending}") if file.name not in NOT_OF_THE_REPORT)
+        )
         edit(file, scene.chance)
         return Damaged([folder.name], str(file.relative_to(scene.folder)))
 
