@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import codecs
+import collections
 import errno
+import json
 import reprlib
 import stat
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -39,18 +42,39 @@ def _bytes_of(file: Path) -> bytes:
         raise UserError(f"{shown(str(file))}: is no name of a file ({error}); give another to --paths") from None
 
 
+class RepeatedKeyError(Exception):
+    """A key that an object has twice."""
+
+
+def each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object that a parser of JSON has found the pairs of; by itself it takes the last of equal keys."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        ((key, _),) = collections.Counter(key for key, _ in pairs).most_common(1)
+        raise RepeatedKeyError(key)
+    return found
+
+
 def read_object(file: Path) -> dict[str, object]:
     """Return the object in a path.json.
 
     Raises
     ------
     UserError
-        If there is no such file, it is a folder, a device or too long, or it is not a JSON object.
+        If there is no such file, it is a folder, a device or too long, or it is not a JSON object, or has a key twice.
     """
+    text = _bytes_of(file).removeprefix(codecs.BOM_UTF8)
     try:
-        content = orjson.loads(_bytes_of(file).removeprefix(codecs.BOM_UTF8))
+        content = orjson.loads(text)
+        json.loads(text, object_pairs_hook=each_key_once, parse_int=str)  # no number is too long for a text
     except orjson.JSONDecodeError as error:
         raise UserError(f"{file}:{error.lineno}: not valid JSON ({error.msg}); mend the line") from None
+    except RepeatedKeyError as error:
+        raise UserError(
+            f"{file}: the key {shown(str(error))} is there twice, expected it once; remove one of them"
+        ) from None
+    except RecursionError:
+        raise UserError(f"{file}: is nested too deeply, expected keys and values; mend it") from None
     if not isinstance(content, dict):
         raise UserError(
             f"{file}: found {shown(content)}, expected an object of keys and values; write it like the path.json that "

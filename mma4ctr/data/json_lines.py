@@ -8,7 +8,6 @@ decides on every other line that may be of a kept item: whose it is, what it hol
 from __future__ import annotations
 
 import codecs
-import collections
 import dataclasses
 import functools
 import json
@@ -24,6 +23,7 @@ from mma4ctr.data import raw_files
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.raw_files import LEAST, MOST, Part, shown
 from mma4ctr.executor import Executor
+from mma4ctr.paths_file import RepeatedKeyError, each_key_once
 
 GAP = r"[ \t\r]*"
 INTEGER = r"-?(?:0|[1-9][0-9]{0,18})"
@@ -121,15 +121,6 @@ def _parsed(part: Part, lines: pl.DataFrame, kept: np.ndarray, form: Form) -> pl
     return pl.DataFrame(rows, schema, orient="row")
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object that JSON's parser has found the pairs of; the same key twice has no meaning."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        ((key, _),) = collections.Counter(key for key, _ in pairs).most_common(1)
-        raise Unfit(f"key {shown(key)} is there twice, expected it once")
-    return found
-
-
 def _no_number(name: str) -> NoReturn:
     raise Unfit(f"broken JSON (found {name}, which JSON does not have), expected one JSON object")
 
@@ -145,9 +136,11 @@ def parsed_object(line: str) -> dict[str, Any] | None:
     if not line.strip(" \t\r\n"):
         return None
     try:
-        content = json.loads(line, object_pairs_hook=_object, parse_constant=_no_number)
+        content = json.loads(line, object_pairs_hook=each_key_once, parse_constant=_no_number)
     except json.JSONDecodeError as error:
         raise Unfit(f"broken JSON ({error.msg} at column {error.colno}), expected one JSON object") from None
+    except RepeatedKeyError as error:
+        raise Unfit(f"key {shown(str(error))} is there twice, expected it once") from None
     except (ValueError, RecursionError):  # thousands of digits or of brackets
         raise Unfit("broken JSON (a number or its nesting is too long), expected one JSON object") from None
     if not isinstance(content, dict):

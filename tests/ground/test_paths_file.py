@@ -30,6 +30,15 @@ FILES: dict[str, tuple[Callable[[Path], object], str]] = {
     "100,000 brackets": (text("[" * 100_000), "not valid JSON"),
     "a deep value": (text('{"seed": ' + "[" * 900 + "]" * 900 + "}"), r"seed is \[\[\[.*, expected a whole number"),
     "a deep list": (text("[" * 900 + "]" * 900), "expected an object of keys and values"),
+    "a key twice": (
+        text('{"seed": 0, "protocol": "clean", "seed": 5}'),
+        "the key 'seed' is there twice, expected it once",
+    ),
+    "a nested key twice": (
+        text('{"min_interactions": {"wechat": 1, "wechat": 2}}'),
+        "the key 'wechat' is there twice, expected it once",
+    ),
+    "a number of 9,000 digits": (text('{"seed": ' + "9" * 9000 + "}"), "not valid JSON"),
     "a long key": (text(json.dumps({LONG: 1})), "unknown key"),
     "a long value": (text(json.dumps({"protocol": LONG})), "protocol is 'x"),
     "a large seed": (text('{"seed": 4294967296}'), "seed is 4294967296, expected a whole number from 0 to 4294967295"),

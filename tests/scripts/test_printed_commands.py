@@ -47,7 +47,7 @@ def test_the_commands_of_the_report(own: Settings, tmp_path: Path) -> None:
 
 
 def test_the_command_of_a_figure_without_runs(own: Settings, tmp_path: Path, capfd: pytest.CaptureFixture) -> None:
-    line = refusal(capfd, viewer.main, ["--paths", str(own.file)])
+    line = refusal(capfd, viewer.main, ["--paths", str(own.file), "--protocol", "clean"])
     (words,) = words_of([re.search(r"run (python adjust_.*) first$", line)[1]], tmp_path)
     assert words[:3] == ["adjust_hyperparameter.py", "--paths", str(own.file)]
 
