@@ -17,10 +17,10 @@ INFO_COLUMNS = (
     "feedid", *TEXT_COLUMNS, "bgm_song_id", "bgm_singer_id", "machine_keyword_list", "manual_tag_list",
     "machine_tag_list",
 )  # fmt: skip
-ID = "-?[0-9]+"  # any integer of 64 bits; \d would take the digits of every script
-WORD = "[0-9]+"  # what is used as a number
-NUMBER = r"[0-9]+(?:\.[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+ID = "[+-]?[0-9]+"  # any integer of 64 bits; \d would take the digits of every script
+NUMBER = rf"{ID}(?:\.[0-9]*)?(?:[eE]{ID})?"
 MANY_DIGITS = "[0-9]{19,}"  # only these may be beyond 64 bits
+LONG_ID = re.compile(rf"(?<![.0-9eE+-])[+-]?{MANY_DIGITS}")  # not the decimals of a score, nor its exponent
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,8 +42,8 @@ class Form:
     longest: int
 
 
-TEXT = Form(rf"^{WORD}(?: +{WORD})*$", "integers between spaces", 2**19)
-LIST = Form(rf"^{WORD}(?:;{WORD})*;?$", "integers between semicolons", 2**12)
+TEXT = Form(rf"^{ID}(?: +{ID})*$", "integers between spaces", 2**19)
+LIST = Form(rf"^{ID}(?:;{ID})*;?$", "integers between semicolons", 2**12)
 BGM = Form(rf"^{ID}(?:\.0*)?$", "an integer, or empty", 2**8)
 FORMS = {
     **dict.fromkeys(TEXT_COLUMNS, TEXT),
@@ -53,7 +53,7 @@ FORMS = {
     "machine_keyword_list": LIST,
     "manual_tag_list": LIST,
     "machine_tag_list": Form(
-        rf"^{WORD} {NUMBER}(?:;{WORD} {NUMBER})*;?$", "pairs of an integer and a number", LIST.longest
+        rf"^{ID} {NUMBER}(?:;{ID} {NUMBER})*;?$", "pairs of an integer and a number", LIST.longest
     ),
 }
 
@@ -82,8 +82,7 @@ def _check_forms(file: Path, frame: pl.DataFrame) -> None:
             raise UserError(f"{file}:{place + 2}: field {name} is {found}, expected {form.expected}; mend the line")
         numbered = frame.select(pl.col(name)).with_row_index("place").filter(pl.col(name).str.contains(MANY_DIGITS))
         for place, text in numbered.iter_rows():
-            numbers = re.findall(f"-?{MANY_DIGITS}", text)
-            beyond = [number for number in numbers if raw_files.problem_of_integer(number)]
+            beyond = [number for number in LONG_ID.findall(text) if raw_files.problem_of_integer(number)]
             if beyond:
                 raise UserError(f"{file}:{place + 2}: field {name} holds {beyond[0]:.60}, expected integers from "
                                 f"{LEAST} to {MOST}; mend the line")  # fmt: skip

@@ -58,23 +58,38 @@ def line(number: int, change: Callable[[str], str]) -> Callable[[str], str]:
     return changed
 
 
+def columns_reversed(text: str) -> str:
+    """Return a table with its columns in the other order."""
+    return "\n".join(",".join(reversed(row.split(","))) for row in text.split("\n"))
+
+
 # Shape -> what makes it, and the line that is refused; None where it means the same.
 SHAPES: dict[str, tuple[Callable[[str], str], int | None]] = {
     "CRLF": (lambda text: text.replace("\n", "\r\n"), None),
     "BOM at the start": (lambda text: "\ufeff" + text, None),
     "no last newline": (lambda text: text.rstrip("\n"), None),
     "BOM and CRLF": (lambda text: "\ufeff" + text.replace("\n", "\r\n"), None),
+    "columns in another order": (columns_reversed, None),
+    "a space before a row": (line(3, lambda row: " " + row), None),
+    "a plus before an id": (line(3, lambda row: "+" + row), None),
+    "zeros before an id": (line(3, lambda row: "0" * 30 + row), None),
+    "a lone CR for a line end": (lambda text: "\r".join(text.rsplit("\n", 2)), 6),
+    "BOM at the end": (lambda text: text + "\ufeff", 8),
     "BOM in the middle": (line(3, lambda row: "\ufeff" + row), 3),
     "blank last line": (lambda text: text + "\n", 8),
     "blank line in the middle": (line(4, lambda row: "\n" + row), 4),
     "wholly quoted": (lambda text: "\n".join(f'"{row}"'.replace(",", '","') for row in text.split("\n") if row), 1),
     "rows quoted": (lambda text: text.replace("\n1,", '\n"1",'), 3),
+    "a field quoted": (line(3, lambda row: '{0},"{2}"'.format(*row.rpartition(","))), 3),
+    "tabs for commas": (lambda text: text.replace(",", "\t"), 1),
+    "a tab after a row": (line(3, lambda row: row + "\t"), 3),
     "a tab for a comma": (line(3, lambda row: row.replace(",", "\t", 1)), 3),
     "one field more": (line(5, lambda row: row + ",1"), 5),
     "one field less": (line(5, lambda row: row.rpartition(",")[0]), 5),
     "cut in the middle": (lambda text: text[: text.rindex(",")], 7),
     "the header again": (line(4, lambda row: text_header(row) + "\n" + row), 4),
     "byte 0x1f": (line(3, lambda row: "\x1f" + row), 3),
+    "NUL at the end": (lambda text: text + "\0", 8),
     "NUL": (line(3, lambda row: "\0" + row), 3),
     "digits of another script": (line(3, lambda row: DIGITS + row[row.index(",") :]), 3),
     "an id beyond 64 bits": (line(3, lambda row: str(2**63) + row[row.index(",") :]), 3),
@@ -118,6 +133,14 @@ def test_invalid_text_is_refused_with_its_line(tmp_path: Path, kind: str) -> Non
         read(file)
 
 
+@pytest.mark.parametrize("kind", READERS)
+def test_a_header_alone_is_a_table_without_rows(tmp_path: Path, kind: str) -> None:
+    write, read = READERS[kind]
+    file = write(tmp_path)
+    file.write_text(file.read_text().split("\n")[0])
+    assert read(file).is_empty()
+
+
 IDS = ["0", "-1", str(2**63 - 1), str(-(2**63)), "2924305332"]
 
 
@@ -134,6 +157,46 @@ def test_any_integer_of_64_bits_is_an_id(tmp_path: Path, kind: str, number: str)
     found = read(file)
     columns = ("user", "item") if kind == "log" else ("feedid",)
     assert all(int(number) in found[name].to_list() for name in columns)
+
+
+FIELDS = {"description": "{} 1", "bgm_song_id": "{}.0", "machine_keyword_list": "{};1", "machine_tag_list": "{} -0.5"}
+
+
+def feeds_with(folder: Path, name: str, field: str) -> Path:
+    """Write feed_info.csv with `field` as the column `name` of its first feed."""
+    file = feeds_of(folder)
+    header, first, *others = file.read_text().split("\n")
+    fields = first.split(",")
+    fields[INFO_COLUMNS.index(name)] = field
+    file.write_text("\n".join([header, ",".join(fields), *others]))
+    return file
+
+
+@pytest.mark.parametrize("number", IDS)
+@pytest.mark.parametrize("name", FIELDS)
+def test_any_integer_of_64_bits_is_an_id_within_a_field(tmp_path: Path, name: str, number: str) -> None:
+    feeds = read_feed_info(feeds_with(tmp_path, name, FIELDS[name].format(number)))
+    words, keywords, tags = (block.matrix for block in wechat.raw_modality("textual", feeds, 0).blocks)
+    found = {
+        "description": words.toarray()[0, 0],
+        "bgm_song_id": float(feeds["bgm_song_id"][0]),
+        "machine_keyword_list": keywords[0, 0],
+        "machine_tag_list": tags[0, 0],
+    }
+    assert found[name] == pytest.approx(int(number), rel=1e-7)
+
+
+@pytest.mark.parametrize("number", [str(2**63), str(-(2**63) - 1)])
+@pytest.mark.parametrize("name", FIELDS)
+def test_an_id_beyond_64_bits_is_named_within_a_field(tmp_path: Path, name: str, number: str) -> None:
+    file = feeds_with(tmp_path, name, FIELDS[name].format(number))
+    with pytest.raises(UserError, match=rf"feed_info\.csv:2: field {name} holds {number}, expected integers from -"):
+        read_feed_info(file)
+
+
+def test_the_decimals_of_a_score_are_no_id(tmp_path: Path) -> None:
+    file = feeds_with(tmp_path, "machine_tag_list", f"7 0.{'9' * 30};8 1e-{'0' * 20}7")
+    assert wechat.raw_modality("textual", read_feed_info(file), 0).blocks[2].matrix[0, :2].tolist() == [7, 8]
 
 
 def test_large_songs_stay_apart(tmp_path: Path) -> None:

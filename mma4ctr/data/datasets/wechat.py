@@ -15,7 +15,7 @@ from mma4ctr.catalogue import Task
 from mma4ctr.data import raw_files
 from mma4ctr.data.blocks import Block, Modality, RawModality, reduced
 from mma4ctr.data.contract import DataSet
-from mma4ctr.data.feed_info import WORD, read_feed_info
+from mma4ctr.data.feed_info import ID, read_feed_info
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
 from mma4ctr.published import logs
@@ -47,7 +47,7 @@ def filled(frame: pl.DataFrame, field: str, stand_in: str) -> pl.Series:
 
 def text_rows(texts: pl.Series):
     """Return space-separated ids (rows,) as zero-padded sparse rows; a missing text is an empty row."""
-    lists = texts.str.extract_all(WORD)
+    lists = texts.str.extract_all(ID)
     words = lists.explode(empty_as_null=False, keep_nulls=False).cast(pl.Int64).to_numpy()
     return raw_files.sparse_rows(lists.list.len().fill_null(0).to_numpy().astype(np.int64), words)
 
@@ -82,13 +82,13 @@ def untrained_embedding(ids: pl.Series, seed: int, key: int) -> np.ndarray:
 
 def _keyword_ids(frame: pl.DataFrame) -> pl.Series:
     """Return the machine keywords as lists of ids."""
-    return frame["machine_keyword_list"].str.extract_all(WORD).cast(pl.List(pl.Int64))
+    return frame["machine_keyword_list"].str.extract_all(ID).cast(pl.List(pl.Int64))
 
 
 def _tag_ids(frame: pl.DataFrame) -> pl.Series:
     """Return the machine tags without their scores, as lists of ids; the manual ones where there are none."""
     machine = pl.col("machine_tag_list").str.replace_all(r" [^;]*", "")
-    tags = pl.coalesce(machine, "manual_tag_list").str.extract_all(WORD).cast(pl.List(pl.Int64))
+    tags = pl.coalesce(machine, "manual_tag_list").str.extract_all(ID).cast(pl.List(pl.Int64))
     return frame.select(tags).to_series()
 
 
