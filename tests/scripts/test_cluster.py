@@ -35,9 +35,15 @@ SMALL += ("--protocol", "clean", "--reduction", "pca")
 
 @pytest.fixture(scope="module")
 def raw_with_repeats(tmp_path_factory: pytest.TempPathFactory, tiny_raw: Path) -> Path:
-    """The tiny sample with lines of the same items again, in other files and places, with other features."""
+    """The tiny sample with lines of the same items again, in other files and places, with other features.
+
+    WeChat's days do not follow one another in the file.
+    """
     folder = tmp_path_factory.mktemp("repeats") / "raw"
     shutil.copytree(tiny_raw, folder)
+    log = next(folder.rglob("user_action.csv"))
+    header, *rows = log.read_text().splitlines()
+    log.write_text("\n".join([header, *rows[1::3], *rows[::3], *rows[2::3]]) + "\n")
     track = next(folder.rglob("track1_title.txt")).parent
     for kind in ("video_features_part", "audio_features_part"):
         one, other = (track / f"track1_{kind}{number}.txt" for number in (1, 2))
