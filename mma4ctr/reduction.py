@@ -120,7 +120,10 @@ def scatter_times(block: scipy.sparse.csr_array, mean: np.ndarray, vector: np.nd
 
 
 def squared_distances(block: Matrix, mean: np.ndarray) -> np.ndarray:
-    """Return how far each row of a block is from `mean` (columns,), squared: (rows,) float64."""
+    """Return how far each row of a block is from `mean` (columns,), squared: (rows,) float64.
+
+    Sparse rows stay sparse, so that distances far smaller than the squared mean drown in its rounding.
+    """
     distances = np.empty(block.shape[0])
     for start in range(0, block.shape[0], CHUNK):
         rows: Any = block[start : start + CHUNK].astype(np.float64)
