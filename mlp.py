@@ -17,7 +17,7 @@ from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli, memory
-from mma4ctr.arguments import at_least_1, positive, seed, truth
+from mma4ctr.arguments import at_least_1, learning_rate, seed, truth
 from mma4ctr.catalogue import FEATURES, MODAL_SELECT, features_of
 from mma4ctr.data.registry import TASKS
 from mma4ctr.models import registry
@@ -41,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
                       help=f"{', '.join(registry.names())} (default: {registry.DEFAULT})")  # fmt: skip
     made.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="what the model's Config has")
     made.add_argument("--epochs", type=at_least_1, default=Schedule.epochs)
-    made.add_argument("--learning_rate", type=positive, default=Schedule.learning_rate)
+    made.add_argument("--learning_rate", type=learning_rate, default=Schedule.learning_rate)
     made.add_argument("--batch_size", type=at_least_1, default=Schedule.batch_size)
     made.add_argument("--lr_change", type=truth, default=True, help="halve the rate every 5 epochs: True or False")
     made.add_argument("--no_interruption", dest="interruption", action="store_false",

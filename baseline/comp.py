@@ -36,6 +36,7 @@ from mma4ctr.arguments import at_least_1
 from mma4ctr.data.registry import TASKS, chosen_tasks
 from mma4ctr.evaluation import remarks
 from mma4ctr.features import fusion
+from mma4ctr.inputs.causes import require_both_classes
 from mma4ctr.inputs.rows import TaskRows, load_fused
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs import rates
@@ -178,6 +179,7 @@ def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict
     if run.protocol == "clean":
         with run.reading():
             task = load_fused(run.settings, run.task, "clean")
+            require_both_classes(task, run.settings, run.task, "clean", "every modality")
         made = prepare_clean(run, kind, task)
         summary["label_rates"] = rates.evaluate(run, task, fusion.FUSED)
         test = functools.partial(evaluation.same_rows, made, task, folder, seed)
@@ -205,6 +207,14 @@ def timed_mma4ctr(settings: Settings, task: str) -> dict[str, float] | None:
         return None
 
 
+def refuse_idle_negatives(args: argparse.Namespace, kinds: Mapping[str, Kind]) -> None:
+    """Raise `UserError` where observed negatives are asked for and no run would draw any."""
+    draws = "clean" in args.setting and any(kinds[name].negatives for name in args.models)
+    if args.negatives != "sampled" and not draws:
+        raise cli.UserError(f"--negatives {args.negatives}: only pairwise models in the clean setting draw them, and "
+                            "none is among these; leave the option out")  # fmt: skip
+
+
 def runs_of(settings: Settings, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:
     """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
     first_of_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
@@ -221,6 +231,7 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     """Run the baselines and return the ids of their runs."""
     kinds = all_models()
     args = parser(kinds).parse_args(argv)
+    refuse_idle_negatives(args, kinds)
     settings = load_path(args.paths)
     args.dataset = chosen_tasks(settings, args.dataset)
     wanted = runs_of(settings, args, kinds)

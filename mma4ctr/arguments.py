@@ -6,6 +6,7 @@ import argparse
 import math
 
 MOST = 2**31 - 1  # no option means anything beyond it
+LEAST_RATE = 1e-12  # a learning rate below it moves hardly any float32 weight
 
 
 def truth(text: str) -> bool:
@@ -22,14 +23,14 @@ def at_least_1(text: str) -> int:
     return int(text)
 
 
-def positive(text: str) -> float:
-    """Read a number above 0."""
+def learning_rate(text: str) -> float:
+    """Read a learning rate: a number that is neither 0 nor infinite."""
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 < number <= MOST:
-        raise argparse.ArgumentTypeError(f"{text!r:.60} is not a number above 0, at most {MOST}")
+    if not LEAST_RATE <= number <= MOST:
+        raise argparse.ArgumentTypeError(f"{text!r:.60} is not a number from {LEAST_RATE:g} to {MOST}")
     return number
 
 

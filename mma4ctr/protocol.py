@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+TENTH = 10  # the least rows of a user of which a tenth is one
 PARTS = ("training", "validation", "test")
 Parts = dict[str, np.ndarray]  # part -> the places (part rows,) int64 of its rows
 
@@ -51,7 +52,7 @@ def clean_parts(users: np.ndarray) -> np.ndarray:
     counts = np.bincount(users)
     ends = np.cumsum(counts)
     from_end = ends[users] - np.arange(len(users))  # 1 for a user's last row
-    share = counts[users] // 10
+    share = counts[users] // TENTH
     return (from_end <= 2 * share).astype(np.int8) + (from_end <= share).astype(np.int8)
 
 
@@ -102,6 +103,8 @@ class Protocol:
         ``users -> (rows,) bool``: which rows user vectors are made from.
     scaled_by : dict of str to str
         Part -> the part whose rows its input is min-max scaled by, not clipped.
+    least_rows : int
+        The rows of a user of which any can be validation and test rows.
     """
 
     name: str
@@ -111,12 +114,13 @@ class Protocol:
     orders_users: bool
     embedding_rows: Callable[[np.ndarray], np.ndarray]
     scaled_by: dict[str, str]
+    least_rows: int = 1
 
 
 PUBLISHED = Protocol(
     "published", 1, ("user", "item", "click"), split_by_user, True, all_rows, {part: part for part in PARTS}
 )
 CLEAN = Protocol(
-    "clean", 1, ("user", "item"), split_by_time, False, clean_training_rows, dict.fromkeys(PARTS, "training")
+    "clean", 1, ("user", "item"), split_by_time, False, clean_training_rows, dict.fromkeys(PARTS, "training"), TENTH
 )
 PROTOCOLS = {protocol.name: protocol for protocol in (PUBLISHED, CLEAN)}

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 
+from mma4ctr.arguments import LEAST_RATE, MOST
+from mma4ctr.cli import UserError
+
 EPOCHS_PER_HALVING = 5
+# Field -> its least value. Nothing is trained in 0 epochs: a run that is only looked for may say so.
+LEAST = {"epochs": 0, "eval_every": 1, "learning_rate": LEAST_RATE, "batch_size": 1, "patience": 1, "seed": 0}
+MAY_BE_NONE = ("eval_every", "patience")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -12,6 +18,11 @@ class Schedule:
     """How to train, and when to test; the names are those of mlp.py's options, the defaults are the published ones.
 
     A new field needs a default with which nothing changes: fields at their default are no part of a run's identity.
+
+    Raises
+    ------
+    UserError
+        If a number is out of its range, or `eval_every` says nothing.
     """
 
     epochs: int = 30
@@ -23,6 +34,21 @@ class Schedule:
     patience: int | None = None
     seed: int = 0
     interruption: bool = True
+
+    def __post_init__(self) -> None:
+        for name, least in LEAST.items():
+            value = getattr(self, name)
+            kinds = (int, float) if isinstance(least, float) else (int,)
+            if value is None and name in MAY_BE_NONE:
+                continue
+            if not isinstance(value, kinds) or not least <= value <= MOST:  # nan is not in any range
+                what = "a number" if float in kinds else "a whole number"
+                raise UserError(f"{name} is {value!r:.60}, expected {what} from {least:g} to {MOST}")
+        if self.eval_every is not None and self.eval_every > self.epochs:
+            raise UserError(
+                f"eval_every is {self.eval_every}, more than the {self.epochs} epochs, so that nothing would be tested "
+                "before the end; make it smaller, or leave it out"
+            )
 
     def rate(self, epoch: int, interruptions: int) -> float:
         """Return the learning rate of an epoch, counted from 0, after so many interruptions."""

@@ -7,6 +7,7 @@ from collections.abc import Set
 
 from mma4ctr.data.registry import TASKS
 from mma4ctr.inputs import content, context, graphs, histories, rows
+from mma4ctr.inputs.causes import require_both_classes
 from mma4ctr.models.contract import Graph, Sizes
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading
@@ -58,7 +59,7 @@ def load(
     """
     dataset = TASKS[task].dataset
     found = rows.load(settings, task, protocol, feature)
-    rows.require_both_classes(settings, task, protocol, feature, found)
+    require_both_classes(found, settings, task, protocol, feature)
     users, items = (len(reading.load(settings, name, dataset=dataset)) for name in ("users", "items"))
     return Inputs(
         found, users, items, needs,

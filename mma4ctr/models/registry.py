@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import importlib
 import inspect
+import math
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping, Sequence
@@ -56,13 +57,20 @@ def _truth(text: str) -> bool:
 
 
 def _whole_numbers(text: str) -> tuple[int, ...]:
-    return tuple(int(number) for number in text.split(",") if number)
+    return tuple(int(number) for number in text.split(","))
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError
+    return number
 
 
 # Type of a field of a model's Config -> how ``--set`` reads it, and what to call it.
 READERS: dict[object, tuple[Callable[[str], object], str]] = {
     int: (int, "a whole number"),
-    float: (float, "a number"),
+    float: (_finite, "a number"),
     bool: (_truth, "true or false"),
     str: (str, "text"),
     tuple[int, ...]: (_whole_numbers, "whole numbers between commas"),
@@ -75,7 +83,8 @@ def config_of(name: str, given: Sequence[str] = ()) -> typing.Any:
     Raises
     ------
     UserError
-        If a word is not of this form, names a field that the model does not have, or has a value that it cannot take.
+        If a word is not of this form, names a field that the model does not have or that was named before, or has a
+        value that it cannot take.
     """
     config = load(name).Config
     types, values = typing.get_type_hints(config), {}
@@ -84,6 +93,10 @@ def config_of(name: str, given: Sequence[str] = ()) -> typing.Any:
         if not equals or field not in types:
             known = ", ".join(types) or "none at all"
             raise UserError(f"--set {word!r:.60}: expected name=value; the model {name} has the names {known}")
+        if field in values:
+            raise UserError(f"--set {field}: given twice, expected once; leave one of them out")
+        if not text:
+            raise UserError(f"--set {field}=: the value is empty; give one, or leave the name out for its default")
         read, expected = READERS[types[field]]
         try:
             values[field] = read(text)
