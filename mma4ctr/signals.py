@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import math
 import os
 import signal
@@ -52,30 +51,40 @@ def _raise(number: int, frame: FrameType | None) -> None:
         raise Stopped(number)
 
 
-def _watch(pipe: int) -> None:
-    """See to it, in a thread of its own, that work does end that a signal is to end.
+def _see_to(number: int, work: int, arrived: float) -> None:
+    """See to it that work does end that a signal was to end some time ago.
 
     A library may have swallowed what was raised, which is then raised again; or the main thread is in a long call into
     a library, where Python raises nothing. Then nothing is undone: what is half-written is under a temporary name.
     """
-    while True:
-        (number,) = os.read(pipe, 1)
-        work, arrived = _Received.work, time.monotonic()
-        time.sleep(PATIENCE)
-        if number not in SIGNALS or not _Received.inside or _Received.work != work:
-            continue
+    if _Received.inside and _Received.work == work:
         if _Received.at < arrived - PATIENCE:
             _stop_at_once(number, None)
         os.kill(os.getpid(), number)
 
 
-@functools.cache
-def _watched_pipe() -> int:
-    """Return where Python is to write the number of every signal that arrives, even during a call into a library."""
+def _watch(pipe: int, work: int) -> None:
+    """Note, in a thread of its own, each signal that arrives during a piece of work; a later one it shall not end."""
+    with open(pipe, "rb", buffering=0) as signals:
+        while byte := signals.read(1):
+            if byte[0] in SIGNALS:
+                timer = threading.Timer(PATIENCE, _see_to, (byte[0], work, time.monotonic()))
+                timer.daemon = True
+                timer.start()
+
+
+@contextlib.contextmanager
+def _watched(work: int) -> Iterator[None]:
+    """Let Python write the number of every signal that arrives, even during a call into a library, to who watches."""
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
-    return writing
+    threading.Thread(target=_watch, args=(reading, work), daemon=True).start()
+    before = signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(before)
+        os.close(writing)  # which ends the thread
 
 
 def _stop_at_once(number: int, frame: FrameType | None) -> None:
@@ -100,17 +109,16 @@ def raised_signals() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
-    watched = signal.set_wakeup_fd(_watched_pipe(), warn_on_full_buffer=False)
     if not _Received.inside:
         _Received.at, _Received.told, _Received.work = -math.inf, False, _Received.work + 1
+    before = {number: signal.getsignal(number) for number in SIGNALS}
     _Received.inside += 1
     try:
-        _handle(_raise)
-        yield
+        with _watched(_Received.work) if _Received.inside == 1 else contextlib.nullcontext():
+            _handle(_raise)
+            yield
     finally:
         _Received.inside -= 1
-        signal.set_wakeup_fd(watched)
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -72,6 +72,17 @@ def test_a_signal_that_a_library_swallows_is_raised_again(
     assert ended.value.code == 143 and capfd.readouterr().err.count("\n") == 1
 
 
+def test_a_signal_ends_no_later_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is seen to again after a while: by then another main may be at work in the same process."""
+    monkeypatch.setattr(signals, "PATIENCE", 0.2)
+    for _ in range(3):
+        with pytest.raises(signals.Stopped), signals.raised_signals():
+            os.kill(os.getpid(), signal.SIGINT)
+            wait_for_a_signal()
+    with signals.raised_signals():
+        time.sleep(0.8)
+
+
 LONG_CALL = """
 import hashlib
 from mma4ctr import cli, signals
