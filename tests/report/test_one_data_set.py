@@ -43,7 +43,6 @@ def test_the_report_of_one_data_set(
     for main in (statis_and_draw.main, viewer.main):
         main(to)
         assert f"  absent: {said}" in capfd.readouterr().out
-        main([*to, "--dataset", task])
     page = (file.parent / "saved" / "report.html").read_text()
     assert "What is absent" in page and said in page
     assert f"{task}: the published tables" in page

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.stats import rankdata
 from sklearn.metrics import roc_auc_score
 
 from mma4ctr.evaluation import bootstrap
@@ -33,6 +34,13 @@ def task_rows() -> np.ndarray:
     rng = np.random.default_rng(5)
     users = np.sort(rng.integers(0, 40, 600))
     return np.column_stack([users, rng.integers(0, 90, 600), rng.integers(0, 2, 600)]).astype(np.int32)
+
+
+def by_ranks(labels: np.ndarray, scores: np.ndarray) -> float:
+    """Return the AUC by the mean ranks of the positives, some thirty times as fast as scikit-learn."""
+    positives = np.count_nonzero(labels)
+    above = rankdata(scores)[labels > 0].sum() - positives * (positives + 1) / 2
+    return above / (positives * (len(labels) - positives))
 
 
 def scores_of(rng: np.random.Generator, clicks: np.ndarray, strength: float) -> np.ndarray:
@@ -62,7 +70,7 @@ def test_a_mean_over_seeds_and_its_interval(tmp_path: Path, task_rows: np.ndarra
     assert found.spread == pytest.approx(np.std(aucs, ddof=1))
     assert (found.seeds, found.figures["test_positives"]) == (3, clicks.sum())
     replicated = [
-        np.mean([roc_auc_score(clicks[drawn], score[drawn]) for score in scores])
+        np.mean([by_ranks(clicks[drawn], score[drawn]) for score in scores])
         for drawn in draws(task_rows[places, 0], bootstrap.REPLICATES)
     ]
     assert found.interval == pytest.approx(tuple(np.percentile(replicated, [2.5, 97.5])))
@@ -92,7 +100,7 @@ def test_a_paired_difference(tmp_path_factory: pytest.TempPathFactory, first: in
     a = np.array([ours[here.tolist().index(place)] for place in both])
     b = np.array([theirs[there.tolist().index(place)] for place in both])
     assert found.auc == pytest.approx(roc_auc_score(clicks, a) - roc_auc_score(clicks, b))
-    replicated = [roc_auc_score(clicks[drawn], a[drawn]) - roc_auc_score(clicks[drawn], b[drawn])
+    replicated = [by_ranks(clicks[drawn], a[drawn]) - by_ranks(clicks[drawn], b[drawn])
                   for drawn in draws(users, bootstrap.REPLICATES)[:400]]  # fmt: skip
     low, high = np.percentile(replicated, [2.5, 97.5])
     assert (found.low, found.high) == pytest.approx((low, high), abs=0.02)

@@ -52,9 +52,8 @@ DAMAGES = {
     "longer": lambda file: file.write_bytes(file.read_bytes() + b"\0"),
     "empty": lambda file: file.write_bytes(b""),
 }
-# Every file that a run of vat_concat reads, of each step.
+# Files that a run of vat_concat reads, of each step.
 READ = {
-    "bipartite_graph/wechat_users.npy": "preprocess_inter.py",
     "bipartite_graph/wechat_items.npy": "preprocess_inter.py",
     "bipartite_graph/wechat_published_rows.npy": "preprocess_inter.py",
     "user_all_embeddings/wechat_textual_published_pca_21.npy": "get_user_embedding.py",
