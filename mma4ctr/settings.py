@@ -88,9 +88,8 @@ class Declaration(Protocol):
     def tasks(self) -> tuple[Task, ...]:
         """What is predicted on it."""
 
-    @property
-    def version(self) -> int:
-        """Raised when what is read from the same raw files changes."""
+    def version_for(self, script: str) -> int | str:
+        """Return what changes when a step would read the same raw files otherwise."""
 
 
 def is_whole(value: object) -> bool:

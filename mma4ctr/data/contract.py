@@ -1,21 +1,23 @@
-"""What a data set is: one file in `mma4ctr/data/datasets/` with one object ``DATASET`` of a class that has all this.
+"""What a data set is: what a file in `mma4ctr/data/datasets/` has as its ``DATASET``, or what a declaration makes.
 
 Everything else follows: its key ``<name>_dataset_path`` in path.json, what ``--dataset`` of the steps takes, its
-records, and its place in the report. README.md has an example.
+records, and its place in the report. README.md has an example of both: a declaration, without code, and a class.
 """
 
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterator, Mapping
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import polars as pl
 
 from mma4ctr.catalogue import MODALITIES, Task
+from mma4ctr.data import raw_files
 from mma4ctr.data.blocks import Modality
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
@@ -24,10 +26,28 @@ from mma4ctr.sampling.sample import Sample
 from mma4ctr.settings import RAW_FOLDER, Key
 
 
+@dataclasses.dataclass(frozen=True)
+class Negatives:
+    """How rows without a click are drawn for a log that has none.
+
+    Attributes
+    ----------
+    ratio : int
+        Drawn rows for each row of the log.
+    popularity_power : float
+        Items are drawn in proportion to how often they occur, to this power: 0 draws all alike.
+    seed : int
+    """
+
+    ratio: int
+    popularity_power: float = 0.75
+    seed: int = 0
+
+
 class DataSet(abc.ABC):
     """One data set: what it is called and what it holds, and how its raw logs are read.
 
-    All that is declared belongs to the class, so that an object travels to workers as the name of its class.
+    An object travels to workers: what is declared belongs to its class, or to fields that can be pickled.
 
     Attributes
     ----------
@@ -42,7 +62,11 @@ class DataSet(abc.ABC):
     actions : tuple of str
         Columns of `interactions`, 0 or 1, whose positives the statistics count.
     modalities : tuple of str
-        What items may have features of, among `mma4ctr.catalogue.MODALITIES`.
+        What items may have features of, one to five names without underscores.
+    context : tuple of str
+        Further columns of `interactions`, int64 or text, that say in which circumstances a row came about.
+    negatives : Negatives or None
+        How rows without a click are drawn, for a log that has none: its rows are all clicks.
     version : int
         Raised when the same raw files are read otherwise; see CONTRIBUTING.md.
     place : int
@@ -64,26 +88,36 @@ class DataSet(abc.ABC):
         What writes sample logs in its format.
     """
 
-    name: ClassVar[str]
-    folder: ClassVar[str]
-    tasks: ClassVar[tuple[Task, ...]]
-    minimum: ClassVar[int]
-    actions: ClassVar[tuple[str, ...]]
-    modalities: ClassVar[tuple[str, ...]] = MODALITIES
-    version: ClassVar[int] = 1
-    place: ClassVar[int] = 100
-    settings: ClassVar[Mapping[str, Key]] = MappingProxyType({})
-    modality_settings: ClassVar[tuple[str, ...]] = ()
-    minimum_counts: ClassVar[tuple[str, ...]] = ()
-    needs_kept_items: ClassVar[bool] = True
-    weights: ClassVar[Mapping[str, int]] = MappingProxyType({})
-    published: ClassVar[Published | None] = None
-    sample: ClassVar[Sample | None] = None
+    name: str
+    folder: str
+    tasks: tuple[Task, ...]
+    minimum: int
+    actions: tuple[str, ...]
+    modalities: tuple[str, ...] = MODALITIES
+    context: tuple[str, ...] = ()
+    negatives: Negatives | None = None
+    version: int = 1
+    place: int = 100
+    settings: Mapping[str, Key] = MappingProxyType({})
+    modality_settings: tuple[str, ...] = ()
+    minimum_counts: tuple[str, ...] = ()
+    needs_kept_items: bool = True
+    weights: Mapping[str, int] = MappingProxyType({})
+    published: Published | None = None
+    sample: Sample | None = None
 
     @property
     def key(self) -> str:
         """The key of path.json that leads to its raw logs."""
         return RAW_FOLDER.format(self.name)
+
+    def version_for(self, script: str) -> int | str:
+        """Return what changes when a step would read the same raw files otherwise."""
+        return self.version
+
+    def parts(self, executor: Executor, files: Sequence[Path]) -> list[Part]:
+        """Return the parts of interaction files that `interactions` takes, in order."""
+        return raw_files.parts(executor, files, streamed=True)
 
     @abc.abstractmethod
     def interaction_files(self, folder: Path) -> list[Path]:
@@ -102,9 +136,10 @@ class DataSet(abc.ABC):
         Returns
         -------
         polars.LazyFrame
-            Columns ``user``, ``item``, ``device``, ``time`` and those of `actions` and of the tasks' labels, int64.
-            Rows of a user are sorted by time, those of equal time keep their order. In a row that cannot be read
-            ``user`` is null.
+            Columns ``user``, ``item``, ``device``, ``time`` and those of `actions` and of the tasks' labels, int64, and
+            those of `context`. Users and items may be text instead: then artefacts know them by their place among
+            those that are kept, in alphabetical order. Rows of a user are sorted by time, those of equal time keep
+            their order. In a row that cannot be read ``user`` is null.
         """
 
     def order(self, file: Path) -> str:
@@ -132,15 +167,16 @@ class DataSet(abc.ABC):
 
     @abc.abstractmethod
     def read_modalities(
-        self, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
+        self, folder: Path, kept: Any, values: Mapping[str, Any], executor: Executor
     ) -> Iterator[Modality]:
         """Read and reduce the modalities that have files, one after another.
 
         Parameters
         ----------
         folder : Path
-        kept : (items,) int64 array
-            The items of kept users, sorted; empty unless `needs_kept_items`.
+        kept : (items,) int64 array, or polars.Series of str
+            The items of kept users as the log calls them, sorted; empty unless `needs_kept_items`. Where they are
+            text, a modality knows the items by their places among them.
         values : mapping of str to object
             The values of `modality_settings`.
         executor : Executor

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import cast
 
 from mma4ctr import settings as settings_file
 from mma4ctr.catalogue import Task
@@ -34,6 +35,16 @@ TASKS = tasks_in(DATASETS.values())
 def load_settings(file: str | Path | None = None) -> Settings:
     """Read a path.json (by default the one beside the scripts); see `mma4ctr.settings.read`."""
     return settings_file.read(file, DATASETS)
+
+
+def dataset_of(settings: Settings, name: str) -> DataSet:
+    """Return a data set that path.json knows."""
+    return cast(DataSet, settings.datasets[name])
+
+
+def task_of(settings: Settings, name: str) -> Task:
+    """Return a task of the data sets that path.json knows."""
+    return next(task for dataset in settings.datasets.values() for task in dataset.tasks if task.name == name)
 
 
 def has_logs(settings: Settings, dataset: str) -> bool:

@@ -95,11 +95,11 @@ def settings_of(settings: Settings, script: str, dataset: str) -> dict[str, obje
     return {key: settings.value(key, dataset) for key in STEPS[script].settings(settings.datasets[dataset])}
 
 
-def versions_of(settings: Settings, script: str, dataset: str, keys: Keys) -> dict[str, int]:
+def versions_of(settings: Settings, script: str, dataset: str, keys: Keys) -> dict[str, int | str]:
     """Return the versions of the step, of the data set's reader and of the protocols that a record depends on."""
     step = STEPS[script]
     protocols = PROTOCOLS if step.every_protocol else [str(keys["protocol"])] if "protocol" in keys else []
-    reader = {f"data set {dataset}": settings.datasets[dataset].version} if step.reads_raw else {}
+    reader = {f"data set {dataset}": settings.datasets[dataset].version_for(script)} if step.reads_raw else {}
     return {script: step.version, **reader, **{f"protocol {name}": PROTOCOLS[name].version for name in protocols}}
 
 
@@ -121,7 +121,7 @@ class Record:
     dataset: str
     keys: dict[str, Any]
     settings: dict[str, object]
-    versions: dict[str, int]
+    versions: dict[str, int | str]
     raw: dict[str, list[int | str]]  # name of a raw file -> what `checksums.stamp` returns
     built_on: list[dict[str, Any]]  # script, dataset, keys and id of each record
     wanted: list[str] = dataclasses.field(default_factory=list)
@@ -209,7 +209,7 @@ def _changed_raw_file(folder: Path, then: Mapping[str, list[int | str]]) -> Path
     return next(changed, None) or min(new, default=None)
 
 
-def _require_same_versions(file: Path, then: Mapping[str, int], now: Mapping[str, int], again: str) -> None:
+def _require_same_versions(file: Path, then: Mapping[str, int | str], now: Mapping[str, int | str], again: str) -> None:
     for what in (*now, *then):
         if then.get(what) != now.get(what):
             before, here = then.get(what, "none"), now.get(what, "none")
