@@ -13,7 +13,6 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from mma4ctr.catalogue import MODALITIES, Task
