@@ -23,7 +23,7 @@ class Struct(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """An object of a declaration: what it has no key for is refused."""
 
 
-class Table(Struct, kw_only=True):
+class Table(Struct, frozen=True, kw_only=True):
     """How the rows of files are written down.
 
     Attributes
@@ -38,28 +38,28 @@ class Table(Struct, kw_only=True):
     header: tuple[str, ...] | None = None
 
 
-class Interactions(Table, kw_only=True):
+class Interactions(Table, frozen=True, kw_only=True):
     """Where the interactions lie: names of files, or globs, in this order; `where` leaves out rows."""
 
     files: tuple[str, ...]
     where: str | None = None
 
 
-class Id(Struct, kw_only=True):
+class Id(Struct, frozen=True, kw_only=True):
     """A column of users or items. Without a type, the first rows tell whether ids are integers or text."""
 
     column: str
     type: Literal["integer", "text"] | None = None
 
 
-class Time(Struct, kw_only=True):
+class Time(Struct, frozen=True, kw_only=True):
     """The column of the time, and its unit: ``date`` for text of a date, ``order`` where only the order counts."""
 
     column: str
     unit: Literal["s", "ms", "us", "ns", "date", "order"] = "s"
 
 
-class NegativesOf(Struct, kw_only=True):
+class NegativesOf(Struct, frozen=True, kw_only=True):
     """See `mma4ctr.data.contract.Negatives`."""
 
     ratio: int
@@ -67,7 +67,7 @@ class NegativesOf(Struct, kw_only=True):
     seed: int = 0
 
 
-class Source(Table, kw_only=True):
+class Source(Table, frozen=True, kw_only=True):
     """Where the features of one modality come from: an array, or columns of a table.
 
     Attributes
@@ -98,7 +98,7 @@ class Source(Table, kw_only=True):
     components: float | int | Literal["all"] = 0.9
 
 
-class Facts(Struct, kw_only=True):
+class Facts(Struct, frozen=True, kw_only=True):
     """What is known of the full log."""
 
     source: str
@@ -107,7 +107,7 @@ class Facts(Struct, kw_only=True):
     rows: int | None = None
 
 
-class Declaration(Struct, kw_only=True):
+class Declaration(Struct, frozen=True, kw_only=True):
     """A whole declaration."""
 
     interactions: Interactions
