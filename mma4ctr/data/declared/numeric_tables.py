@@ -13,7 +13,6 @@ from mma4ctr.data.declared import feature_tables
 from mma4ctr.data.declared.feature_tables import FILE, PLACE, ROW, VALUE
 from mma4ctr.data.declared.kept import Kept
 from mma4ctr.data.declared.schema import Source
-from mma4ctr.data.raw_files import shown
 
 HEAD = 1_000  # rows of a text file that tell which of its columns are numbers
 NUMBERS = r"[^\s,;\[\]\(\)]+"  # what stands between brackets, commas and spaces of a vector that is written as text
@@ -29,7 +28,7 @@ def _are_numbers(file: Path, source: Source, schema: dict[str, pl.DataType]) -> 
     """Return the columns that hold numbers: by their type, or in a file of text by its first rows."""
     if feature_tables.format_of(file, source) == "parquet":
         return [name for name, dtype in schema.items() if dtype.is_numeric() or dtype == pl.Boolean]
-    head = feature_tables.collect([feature_tables.scan(file, source).head(HEAD)], file, source)[0]
+    head = feature_tables.collect(feature_tables.scan(file, source).head(HEAD), file, source)
     number = head.select(_number(name, pl.String()) for name in schema)
     return [name for name in schema if number[name].count() == head[name].count() > 0]
 
@@ -59,7 +58,7 @@ def _bad_number(files: list[Path], source: Source, row: dict, columns: list[str]
     bad = [value is None or not np.isfinite(value) for value in row[VALUE]].index(True)
     column = columns[bad] if source.vector is None else source.vector
     where = feature_tables.where(file, source, row[ROW])
-    what = feature_tables.cell(file, source, row[ROW], column) if source.vector is None else shown(row[VALUE])
+    what = feature_tables.cell(file, source, row[ROW], column)
     found = "empty" if what in ("None", "''") else what
     return UserError(f"{where}: column {column} is {found}, expected numbers that float32 holds; mend the line")
 
@@ -98,7 +97,7 @@ def _vector(column: str) -> Callable[[Path, dict[str, pl.DataType]], pl.Expr]:
     return value
 
 
-def vectors(files: list[Path], source: Source, kept: Kept) -> tuple[np.ndarray, Matrix]:
+def vectors(files: list[Path], source: Source, kept: Kept) -> tuple[np.ndarray, np.ndarray]:
     """Return the places (items,) of items with numbers, and these, (items, columns) float32."""
     columns: list[str] = []
     if source.vector is not None:

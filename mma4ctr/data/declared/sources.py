@@ -31,7 +31,7 @@ def is_array(source: Source) -> bool:
 
 def _natural(name: str) -> tuple:
     """Return what names are sorted by: part2 comes before part10."""
-    return [int(text) if text.isdigit() else text for text in re.split(r"([0-9]+)", name)], name
+    return [int(text) if place % 2 else text for place, text in enumerate(re.split("([0-9]+)", name))], name
 
 
 def _found(source: Source, folder: Path) -> list[Path]:
@@ -47,7 +47,8 @@ def are_there(source: Source, folder: Path) -> bool:
 
 
 def _require(file: Path, key: str) -> None:
-    if not (file.suffix == ".gz" and file.is_file() and file.stat().st_size):  # a packed file is wanted, and is there
+    # A packed file may be wanted, and that of an array says more about it when it is opened.
+    if not (file.suffix in (".gz", ".npy") and file.is_file() and file.stat().st_size):
         raw_files.require_file(file, key)
 
 
