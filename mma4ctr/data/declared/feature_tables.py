@@ -19,7 +19,7 @@ from mma4ctr.data.declared.schema import FORMATS, Format, Source
 from mma4ctr.data.raw_files import LONGEST_LINE, shown
 
 ROW, SURPLUS, FILE, KEY, VALUE = "#row", "#surplus", "#file", "#key", "#value"
-Value: TypeAlias = Callable[[Path, dict[str, pl.DataType]], pl.Expr]
+Value: TypeAlias = Callable[[Path, dict[str, pl.DataType]], list[pl.Expr]]
 ODD_BYTES = re.compile("[\udc80-\udcff]")  # what is no UTF-8, as `surrogateescape` has it
 SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
 
@@ -180,8 +180,8 @@ def _check_ids(table: pl.LazyFrame, file: Path, source: Source, name: str) -> No
     row = collect(wrong, file, source).item()
     if row is not None:
         raise UserError(
-            f"{where(file, source, row)}: column {name} is {cell(file, source, row, name)}, expected an integer, as the "
-            "items of the log are; mend or remove the line"
+            f"{where(file, source, row)}: column {name} is {cell(file, source, row, name)}, expected an integer, as "
+            "the items of the log are; mend or remove the line"
         )
 
 
@@ -193,11 +193,11 @@ def _rows_of_file(file: Path, source: Source, kept: Kept, value: Value) -> pl.Da
     table = scan(file, source).with_columns(kept.compared(pl.col(name), schema[name]).alias(ID))
     if kept.are_integers and not schema[name].is_integer():
         _check_ids(table, file, source, name)
-    rows = table.join(kept.table().lazy(), on=ID).select(
-        ROW, PLACE, pl.col(SURPLUS).is_not_null(), value(file, schema).alias(VALUE)
-    )
-    key = pl.struct(SURPLUS, VALUE).hash().alias(KEY)
-    found = collect(rows.group_by(PLACE, key).agg(pl.col(ROW).min(), pl.col(SURPLUS, VALUE).first()), file, source)
+    values = value(file, schema)
+    rows = table.join(kept.table().lazy(), on=ID).select(PLACE, ROW, pl.col(SURPLUS).is_not_null(), *values)
+    content = [SURPLUS, *(expression.meta.output_name() for expression in values)]
+    keyed = rows.with_columns(pl.struct(content).hash().alias(KEY))
+    found = collect(keyed.group_by(PLACE, KEY).agg(pl.col(ROW).min(), pl.col(content).first()), file, source)
     surplus = found.filter(SURPLUS).select(pl.col(ROW).min()).item()
     if surplus is not None:
         raise UserError(
@@ -217,13 +217,14 @@ def rows_of(files: list[Path], source: Source, kept: Kept, value: Value) -> pl.D
     source : Source
     kept : Kept
     value : callable
-        ``value(file, schema)`` makes an expression of what is read of each row; rows where it is null do not count.
+        ``value(file, schema)`` makes expressions of what is read of each row: columns of numbers, or one expression
+        called ``#value``, which is null in rows that do not count.
 
     Returns
     -------
     polars.DataFrame
-        Columns ``#place`` of the item, ``#file`` and ``#row``, both from 0, and ``#value``; sorted by the first three.
-        Of equal rows of an item the first is there.
+        Columns ``#place`` of the item, ``#file`` and ``#row``, both from 0, and those of `value`; sorted by the first
+        three. Of equal rows of an item the first is there.
     """
     parts = [_rows_of_file(file, source, kept, value) for file in files]
     rows = pl.concat(part.with_columns(pl.lit(number).alias(FILE)) for number, part in enumerate(parts))
@@ -231,8 +232,9 @@ def rows_of(files: list[Path], source: Source, kept: Kept, value: Value) -> pl.D
         schema = schema_of(files[0], source)
         first = scan(files[0], source).select(pl.col(id_column(source, schema)).cast(pl.String, strict=False).first())
         raise kept.no_match(files[0], "row", collect(first, files[0], source).item())
-    rows = rows.filter(pl.col(VALUE).is_not_null()).sort(PLACE, FILE, ROW)
-    return rows.unique([PLACE, KEY], keep="first", maintain_order=True).select(PLACE, FILE, ROW, VALUE)
+    if VALUE in rows.columns:
+        rows = rows.filter(pl.col(VALUE).is_not_null())
+    return rows.sort(PLACE, FILE, ROW).unique([PLACE, KEY], keep="first", maintain_order=True).drop(KEY, SURPLUS)
 
 
 def check_once(files: list[Path], source: Source, rows: pl.DataFrame, kept: Kept, what: str) -> None:

@@ -23,6 +23,8 @@ from mma4ctr.data.declared.kept import Kept
 from mma4ctr.data.declared.schema import Source
 from mma4ctr.reduction import Matrix
 
+BETWEEN = "\x1f"  # elements of a list, until equal lists of an item have become one
+
 
 def is_array(source: Source) -> bool:
     """Whether a source is an array; otherwise it is a table."""
@@ -94,10 +96,10 @@ def _texts(files: list[Path], source: Source, kept: Kept) -> pl.DataFrame:
     """Return the words of kept items: columns place, element."""
     columns = list(source.text or ())
 
-    def value(file: Path, schema: dict[str, pl.DataType]) -> pl.Expr:
+    def value(file: Path, schema: dict[str, pl.DataType]) -> list[pl.Expr]:
         feature_tables.require_columns(file, schema, columns)
         text = pl.concat_str([pl.col(name).cast(pl.String) for name in columns], separator=" ", ignore_nulls=True)
-        return pl.when(text.str.contains(counting.WORD)).then(text)
+        return [pl.when(text.str.contains(counting.WORD)).then(text).alias(VALUE)]
 
     rows = feature_tables.rows_of(files, source, kept, value)
     feature_tables.check_once(files, source, rows, kept, "texts")
@@ -108,14 +110,15 @@ def _elements(files: list[Path], source: Source, kept: Kept) -> pl.DataFrame:
     """Return the elements of the lists of kept items, each once: columns place, element."""
     column = str(source.list)
 
-    def value(file: Path, schema: dict[str, pl.DataType]) -> pl.Expr:
+    def value(file: Path, schema: dict[str, pl.DataType]) -> list[pl.Expr]:
         feature_tables.require_columns(file, schema, [column])
         if isinstance(schema[column], pl.List | pl.Array):
-            return pl.col(column).cast(pl.List(pl.String))
-        return pl.col(column).cast(pl.String).str.split(source.split)
+            return [pl.col(column).cast(pl.List(pl.String)).list.join(BETWEEN).alias(VALUE)]
+        return [pl.col(column).cast(pl.String).str.replace_all(source.split, BETWEEN, literal=True).alias(VALUE)]
 
     rows = feature_tables.rows_of(files, source, kept, value).select(place=PLACE, element=VALUE)
-    elements = counting.exploded(rows).with_columns(pl.col("element").str.strip_chars())
+    elements = counting.exploded(rows.with_columns(pl.col("element").str.split(BETWEEN).list.unique()))
+    elements = elements.with_columns(pl.col("element").str.strip_chars())
     return elements.filter(pl.col("element") != "").unique()
 
 

@@ -73,6 +73,14 @@ def test_parts_and_several_columns_of_text(tmp_path: Path) -> None:
     assert rows_of(found, [3, 4, 5]) == counted_rows({3: ["z", "y"], 4: ["x", "y"]})
 
 
+def test_lists_that_parts_write_down_in_different_ways(tmp_path: Path) -> None:
+    pl.DataFrame({"id": [1, 1, 2], "g": [["x", None, "y z"], [], None]}).write_parquet(tmp_path / "t1.parquet")
+    pl.DataFrame({"id": [1, 3], "g": ["u|x", None]}).write_parquet(tmp_path / "t2.parquet")
+    pl.DataFrame({"id": [3, 3], "g": [4, 5]}).write_parquet(tmp_path / "t3.parquet")
+    found = read(tmp_path, [1, 2, 3], file="t*.parquet", list="g", split="|")
+    assert rows_of(found, [1, 2, 3]) == counted_rows({1: ["x", "y z", "u"], 3: ["4", "5"]})
+
+
 FIELD = st.one_of(st.none(), st.text("aB,_9é -", max_size=8).map(str.strip))
 
 
