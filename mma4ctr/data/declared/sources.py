@@ -23,6 +23,7 @@ from mma4ctr.data.declared.kept import Kept
 from mma4ctr.data.declared.schema import Source
 from mma4ctr.reduction import Matrix
 
+MOST_WITHOUT = 0.01  # of the items may have none of the words that are counted; if more have, it is a warning
 BETWEEN = "\x1f"  # elements of a list, until equal lists of an item have become one
 
 
@@ -134,7 +135,7 @@ def _counted(name: str, files: list[Path], source: Source, kept: Kept) -> tuple[
         f"{name}: {without:,} of {len(places):,} items have none of the {counts.shape[1]:,} most frequent words or "
         f"elements, and {passed_over:,} others are not counted; `hashed` counts all"
     )
-    return places, counts, (warning,) * bool(without)
+    return places, counts, (warning,) * bool(without > MOST_WITHOUT * len(places))
 
 
 def raw_modality(name: str, source: Source, folder: Path, kept: np.ndarray | pl.Series, key: str) -> RawModality:
