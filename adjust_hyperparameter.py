@@ -24,7 +24,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from load_path import load_path
 from mma4ctr.arguments import at_least_1
 from mma4ctr.catalogue import USER_REDUCTIONS
-from mma4ctr.data.registry import TASKS, chosen_tasks
+from mma4ctr.data.registry import chosen_tasks
 from mma4ctr.executor import connected
 from mma4ctr.grid import plan, pool
 from mma4ctr.grid.experiments import EXPERIMENTS, Variant, points
@@ -39,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of this step."""
     made = cli.parser(__doc__)
     cli.add_paths_argument(made)
-    cli.add_tasks_argument(made, TASKS)
+    cli.add_tasks_argument(made)
     made.add_argument(
         "--experiment", nargs="+", choices=EXPERIMENTS, default=list(EXPERIMENTS), metavar="NAME",
         help="; ".join(f"{name}: table {row.table.format('x')}" for name, row in EXPERIMENTS.items()),
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                             "it, with --jobs or --scheduler")  # fmt: skip
     variants = [Variant(protocol, reduction) for protocol in args.protocol for reduction in args.reduction]
     jobs = plan.jobs_of(
-        points(chosen_tasks(settings, args.dataset), variants, args.experiment, args.seeds, args.longest)
+        points(settings, chosen_tasks(settings, args.dataset), variants, args.experiment, args.seeds, args.longest)
     )
     if not jobs:
         raise cli.UserError(f"--longest {args.longest}: leaves nothing of {', '.join(args.experiment)} to run; give it "

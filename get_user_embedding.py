@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.data.registry import DATASETS, chosen
+from mma4ctr.data.registry import chosen
 from mma4ctr.features import build
 from mma4ctr.protocol import PROTOCOLS
 
@@ -19,7 +19,7 @@ from mma4ctr.protocol import PROTOCOLS
 @cli.step
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 3 for the tasks of the chosen data sets."""
-    parser = cli.step_parser(__doc__, DATASETS)
+    parser = cli.step_parser(__doc__)
     cli.add_protocol_argument(parser, PROTOCOLS)
     args = parser.parse_args(argv)
     settings = load_path(args.paths)

@@ -18,8 +18,8 @@ from collections.abc import Sequence
 from load_path import load_path
 from mma4ctr import cli, memory
 from mma4ctr.arguments import at_least_1, learning_rate, seed, truth
-from mma4ctr.catalogue import FEATURES, MODAL_SELECT, features_of
-from mma4ctr.data.registry import TASKS
+from mma4ctr.catalogue import MODAL_SELECT, features_of
+from mma4ctr.data.registry import dataset_of, task_of
 from mma4ctr.models import registry
 from mma4ctr.models.losses import LOSSES
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
@@ -34,9 +34,13 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of this step; the defaults are the published settings."""
     made = cli.parser(__doc__)
     cli.add_paths_argument(made)
-    made.add_argument("--dataset", choices=TASKS, default="wechat", help="the task (default: wechat)")
+    made.add_argument("--dataset", metavar="TASK", default="wechat", help="the task (default: wechat)")
     made.add_argument("--modal_select", choices=MODAL_SELECT, help="a group of features, trained one after another")
-    made.add_argument("--feature", metavar="NAME", help=f"one feature: {', '.join(FEATURES)} (default: vat_concat)")
+    made.add_argument(
+        "--feature",
+        metavar="NAME",
+        help="one feature, such as visual, va_cross or vat_concat (default: all modalities, concat)",
+    )
     made.add_argument("--model", metavar="NAME", default=registry.DEFAULT,
                       help=f"{', '.join(registry.names())} (default: {registry.DEFAULT})")  # fmt: skip
     made.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="what the model's Config has")
@@ -75,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     settings, device = load_path(args.paths), device_of(args.device)
     schedule = Schedule(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Schedule)})
     options = registry.options_of(registry.config_of(args.model, args.set))
-    features = features_of(args.feature, args.modal_select)
+    modalities = dataset_of(settings, task_of(settings, args.dataset).dataset).modalities
+    features = features_of(modalities, args.feature, args.modal_select)
     protocol, done = args.protocol or settings.protocol, []
     warned: set[str] = set()  # features build on the same steps
     settings = with_user_order(settings, args.user_order, protocol)

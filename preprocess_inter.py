@@ -12,14 +12,14 @@ from collections.abc import Sequence
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.data import build
-from mma4ctr.data.registry import DATASETS, chosen
+from mma4ctr.data.registry import chosen
 from mma4ctr.executor import connected
 
 
 @cli.step
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 1 for the chosen data sets."""
-    parser = cli.step_parser(__doc__, DATASETS)
+    parser = cli.step_parser(__doc__)
     cli.add_scheduler_argument(parser)
     args = parser.parse_args(argv)
     settings = load_path(args.paths)

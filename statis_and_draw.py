@@ -19,7 +19,6 @@ from pathlib import Path
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.data.registry import TASKS
 from mma4ctr.grid.results import Results
 from mma4ctr.report import absent, curves, datasets
 from mma4ctr.report.sources import TaskRuns
@@ -32,11 +31,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run step 8 for the chosen tasks."""
     parser = cli.parser(__doc__)
     cli.add_paths_argument(parser)
-    cli.add_tasks_argument(parser, TASKS)
+    cli.add_tasks_argument(parser)
     args = parser.parse_args(argv)
     settings = load_path(args.paths)
     tasks = absent.tasks(settings, args.dataset)
-    for dataset in dict.fromkeys(TASKS[task].dataset for task in tasks):
+    for dataset in dict.fromkeys(map(settings.dataset_of, tasks)):
         datasets.write(settings, dataset, SCRIPT)
     results = Results(settings)
     for task in tasks:

@@ -19,7 +19,6 @@ from pathlib import Path
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.catalogue import USER_REDUCTIONS
-from mma4ctr.data.registry import TASKS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.report import absent, drawings, html, sections
@@ -33,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run step 9 for the chosen tasks and variants."""
     parser = cli.parser(__doc__)
     cli.add_paths_argument(parser)
-    cli.add_tasks_argument(parser, TASKS)
+    cli.add_tasks_argument(parser)
     parser.add_argument("--protocol", nargs="+", choices=PROTOCOLS, help="default: those that have runs")
     parser.add_argument("--reduction", nargs="+", choices=USER_REDUCTIONS, help="default: those that have runs")
     parser.add_argument("--force", action="store_true", help="draw again even where nothing has changed")

@@ -33,7 +33,7 @@ from baseline import adapter, evaluation, interactions
 from baseline.models import MODELS, Kind, all_models, options_of
 from load_path import load_path
 from mma4ctr.arguments import at_least_1
-from mma4ctr.data.registry import TASKS, chosen_tasks
+from mma4ctr.data.registry import chosen_tasks
 from mma4ctr.evaluation import remarks
 from mma4ctr.features import fusion
 from mma4ctr.inputs.causes import require_both_classes
@@ -53,7 +53,7 @@ def parser(models: Iterable[str]) -> argparse.ArgumentParser:
     """Return the parser of this script, which takes these models."""
     made = cli.parser(__doc__)
     cli.add_paths_argument(made)
-    cli.add_tasks_argument(made, TASKS)
+    cli.add_tasks_argument(made)
     made.add_argument("--models", nargs="+", choices=models, default=list(MODELS), help="default: the published eight")
     made.add_argument("--epochs", nargs="+", type=at_least_1, default=[10, 20, 30, 50], metavar="N",
                       help="test after so many epochs; one run serves all of them (default: 10 20 30 50)")  # fmt: skip
@@ -77,7 +77,7 @@ def run_of(
     UserError
         If an earlier step has not run, or ran with other settings or inputs.
     """
-    dataset, negatives = TASKS[task].dataset, args.negatives if setting == "clean" else "sampled"
+    dataset, negatives = settings.dataset_of(task), args.negatives if setting == "clean" else "sampled"
     steps = ("preprocess_inter.py", "cross_matrix.py") if setting == "clean" else ("preprocess_inter.py",)
     records_of_steps = [records.require(settings, step, dataset) for step in steps]
     options = options_of(model, dataset, args.config)
@@ -135,7 +135,7 @@ def prepare_clean(run: Run, kind: Kind, task: TaskRows) -> adapter.Baseline:
 
 def prepare_published(run: Run, kind: Kind) -> adapter.Baseline:
     """Return the model ready to be trained on watched against sampled unwatched videos."""
-    dataset = TASKS[run.task].dataset
+    dataset = run.settings.dataset_of(run.task)
     file = reading.checked_path(run.settings, "watched_inter", dataset=dataset)
     mode = {"mode": "uni1", "order": "TO" if kind.sequential else "RO", "group_by": "user",
             "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
@@ -217,7 +217,7 @@ def refuse_idle_negatives(args: argparse.Namespace, kinds: Mapping[str, Kind]) -
 
 def runs_of(settings: Settings, args: argparse.Namespace, kinds: Mapping[str, Kind]) -> list[Run]:
     """Return the runs that the options ask for; the published setting, without labels, once for each data set."""
-    first_of_dataset = {TASKS[task].dataset: task for task in reversed(args.dataset)}
+    first_of_dataset = {settings.dataset_of(task): task for task in reversed(args.dataset)}
     tasks = {"clean": args.dataset, "published": list(reversed(first_of_dataset.values()))}
     return [
         run_of(settings, task, model, kinds[model], setting, args, seed)

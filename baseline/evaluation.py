@@ -9,8 +9,9 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from baseline.adapter import Baseline
+from mma4ctr.data.registry import modalities_of
 from mma4ctr.evaluation import metrics, unseen
-from mma4ctr.grid.experiments import ADAPTIVE, VARIANTS, Point
+from mma4ctr.grid.experiments import VARIANTS, Point, adaptive
 from mma4ctr.inputs import gather
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.models import registry
@@ -74,9 +75,10 @@ def mma4ctr_seconds(settings: Settings, task: str) -> dict[str, float]:
         If the clean user embeddings are missing.
     """
     clean = next(variant for variant in VARIANTS if variant.protocol == "clean")
-    schedule = Point(task, clean, ADAPTIVE, 0, TIMED_EPOCHS).schedule()
+    setting = adaptive(modalities_of(settings, task))
+    schedule = Point(task, clean, setting, 0, TIMED_EPOCHS).schedule()
     model = registry.load(registry.DEFAULT)
-    given = gather.load(settings, task, ADAPTIVE.feature, "clean", model.needs)
+    given = gather.load(settings, task, setting.feature, "clean", model.needs)
     device = device_of("auto")
     parts, engine = batches_of_parts(given, "clean", device), engine_of(device)
     trainer, seconds = Trainer(model(model.Config(), given.sizes), parts, schedule, engine=engine), []

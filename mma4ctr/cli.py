@@ -103,20 +103,18 @@ def add_paths_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paths", metavar="FILE", help="settings file; default: the path.json beside the scripts")
 
 
-def step_parser(description: str, datasets: Iterable[str]) -> argparse.ArgumentParser:
+def step_parser(description: str) -> argparse.ArgumentParser:
     """Return the parser of a step that works through data sets: ``--paths``, ``--dataset`` and ``--force``."""
     made = parser(description)
     add_paths_argument(made)
-    made.add_argument("--dataset", nargs="+", choices=datasets, help="default: every data set whose logs are there")
+    made.add_argument("--dataset", nargs="+", metavar="NAME", help="default: every data set whose logs are there")
     made.add_argument("--force", action="store_true", help="build again even where nothing has changed")
     return made
 
 
-def matrix_parser(
-    description: str, datasets: Iterable[str], protocols: Iterable[str], layouts: Sequence[str]
-) -> argparse.ArgumentParser:
+def matrix_parser(description: str, protocols: Iterable[str], layouts: Sequence[str]) -> argparse.ArgumentParser:
     """Return the parser of a step that writes matrices: that of a step, ``--protocol`` and ``--dense``."""
-    made = step_parser(description, datasets)
+    made = step_parser(description)
     add_protocol_argument(made, protocols)
     made.add_argument(
         "--dense", nargs="?", choices=layouts, const=layouts[0],
@@ -127,10 +125,10 @@ def matrix_parser(
     return made
 
 
-def add_tasks_argument(parser: argparse.ArgumentParser, tasks: Iterable[str]) -> None:
+def add_tasks_argument(parser: argparse.ArgumentParser) -> None:
     """Add ``--dataset``, which names the tasks that a step after training works through."""
     parser.add_argument(
-        "--dataset", nargs="+", choices=tasks, help="tasks; default: of every data set whose logs are there"
+        "--dataset", nargs="+", metavar="TASK", help="tasks; default: of every data set whose logs are there"
     )
 
 

@@ -6,55 +6,20 @@ A key is declared once: a field of `Settings`, or a row of a data set's own `set
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
-from mma4ctr import cli, folders, paths_file
+from mma4ctr import cli, folders
 from mma4ctr.catalogue import USER_REDUCTIONS, Task
+from mma4ctr.keys import LARGEST_SEED, Key, Table, folder, is_folder, is_seed, is_whole, one_of
 from mma4ctr.paths_file import shown
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "path.json"
 LONGEST_USER_EMBEDDING = 499  # no wider input has a row in the table of hidden widths
 UNUSED = ("dataset_path", "feed_embedding", "temp_path")  # published keys of folders that no step uses
-LARGEST_SEED = 2**32 - 1  # that everything takes which draws numbers: UMAP and RecBole no larger one
 RAW_FOLDER = "{}_dataset_path"  # the key of the folder of a data set's raw logs
-
-
-class Table(dict[str, Any]):
-    """A table that nobody changes; unlike a `MappingProxyType` it travels to workers and into JSON."""
-
-    def _refuse(self, *_: object, **__: object) -> NoReturn:
-        raise TypeError("settings are not changed; make others with dataclasses.replace")
-
-    __setitem__ = __delitem__ = __ior__ = update = setdefault = pop = popitem = clear = _refuse  # type: ignore[assignment]
-
-    def __reduce__(self) -> tuple[type[Table], tuple[dict[str, Any]]]:
-        """Return how it is made again."""
-        return Table, (dict(self),)
-
-
-@dataclasses.dataclass(frozen=True)
-class Key:
-    """What one key of path.json may hold.
-
-    Attributes
-    ----------
-    default : object
-        What holds where path.json leaves the key out.
-    expected : str
-        What it must be, in words.
-    is_valid : callable
-        Tells whether a JSON value is that.
-    read : callable
-        Turns the JSON value into the setting, so that values that mean the same are the same.
-    """
-
-    default: object
-    expected: str
-    is_valid: Callable[[Any], bool]
-    read: Callable[[Any], object] = lambda value: value
 
 
 class Declaration(Protocol):
@@ -92,33 +57,6 @@ class Declaration(Protocol):
         """Return what changes when a step would read the same raw files otherwise."""
 
 
-def is_whole(value: object) -> bool:
-    """Tell whether a JSON value is a whole number, 0 or more, of 64 bits."""
-    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**63
-
-
-def _is_seed(value: object) -> bool:
-    return is_whole(value) and isinstance(value, int) and value <= LARGEST_SEED
-
-
-def is_number(value: object) -> bool:
-    """Tell whether a JSON value is a number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_folder(value: object) -> bool:
-    return isinstance(value, str) and value != "" and "\0" not in value
-
-
-def _folder(default: str) -> Key:
-    return Key(default, "a folder, as text", _is_folder, Path)
-
-
-def _one_of(names: Iterable[str]) -> Key:
-    known = tuple(names)
-    return Key(known[0], f"one of {', '.join(known)}", lambda value: value in known)
-
-
 def _minimum_table(datasets: Mapping[str, Declaration]) -> Key:
     defaults = {name: dataset.minimum for name, dataset in datasets.items()}
     return Key(
@@ -126,6 +64,13 @@ def _minimum_table(datasets: Mapping[str, Declaration]) -> Key:
         lambda value: isinstance(value, dict) and set(value) <= set(datasets) and all(map(is_whole, value.values())),
         lambda value: Table({**defaults, **value}),
     )  # fmt: skip
+
+
+DECLARATIONS = Key(
+    "datasets", "a folder, as text, or an object with a declaration for each name",
+    lambda value: is_folder(value) or isinstance(value, dict), lambda value: Path(value) if isinstance(value, str) else
+    Table(value),
+)  # fmt: skip
 
 
 def _field(key: Key) -> Any:
@@ -151,33 +96,36 @@ class Settings:
         Data set -> raw rows of a user that is kept.
     own : mapping of str to object
         The keys that data sets have of their own.
+    declarations : Path or mapping
+        The key ``datasets``: the folder of declared data sets, relative to that of the file, or what it says of each.
     """
 
     file: Path
     datasets: Mapping[str, Declaration] = dataclasses.field(compare=False, repr=False)
-    parent_folder: Path = _field(_folder("data"))
-    dataset_path: Path = _field(_folder("dataset"))
+    declarations: Path | Mapping[str, object]
+    parent_folder: Path = _field(folder("data"))
+    dataset_path: Path = _field(folder("dataset"))
     raw_folders: Mapping[str, Path]
-    graph_path: Path = _field(_folder("bipartite_graph"))
-    modal_path: Path = _field(_folder("multi_modal"))
-    matrix_path: Path = _field(_folder("matrix"))
-    feed_embedding: Path = _field(_folder("multi_modal/feed_embeddings"))
-    torch_model_path: Path = _field(_folder("torch_model"))
-    user_embedding_path: Path = _field(_folder("user_all_embeddings"))
-    saved_path: Path = _field(_folder("saved"))
-    temp_path: Path = _field(_folder("temp"))
-    protocol: str = _field(_one_of(PROTOCOLS))
-    user_order: str = _field(_one_of(USER_ORDERS))
+    graph_path: Path = _field(folder("bipartite_graph"))
+    modal_path: Path = _field(folder("multi_modal"))
+    matrix_path: Path = _field(folder("matrix"))
+    feed_embedding: Path = _field(folder("multi_modal/feed_embeddings"))
+    torch_model_path: Path = _field(folder("torch_model"))
+    user_embedding_path: Path = _field(folder("user_all_embeddings"))
+    saved_path: Path = _field(folder("saved"))
+    temp_path: Path = _field(folder("temp"))
+    protocol: str = _field(one_of(PROTOCOLS))
+    user_order: str = _field(one_of(USER_ORDERS))
     user_embedding_length: int = _field(
         Key(
             21, f"a whole number from 0 to {LONGEST_USER_EMBEDDING}",
             lambda value: is_whole(value) and value <= LONGEST_USER_EMBEDDING,
         )
     )  # fmt: skip
-    user_reduction: str = _field(_one_of(USER_REDUCTIONS))
+    user_reduction: str = _field(one_of(USER_REDUCTIONS))
     min_interactions: Mapping[str, int]
     own: Mapping[str, object]
-    seed: int = _field(Key(0, f"a whole number from 0 to {LARGEST_SEED}", _is_seed))
+    seed: int = _field(Key(0, f"a whole number from 0 to {LARGEST_SEED}", is_seed))
 
     def raw_folder(self, dataset: str) -> Path:
         """Return the folder of the raw logs of `dataset`."""
@@ -195,13 +143,19 @@ class Settings:
         return {key: self.own[key] for key in self.datasets[dataset].settings}
 
     def dataset_of(self, task: str) -> str:
-        """Return the data set of a task."""
-        return next(name for name, row in self.datasets.items() if task in [own.name for own in row.tasks])
+        """Return the data set of a task; raise `UserError` if there is none."""
+        known = {own.name: name for name, row in self.datasets.items() for own in row.tasks}
+        if task not in known:
+            raise cli.UserError(
+                f"{self.file}: no data set has the task {task!r:.80}, expected one of {', '.join(known)}; correct the "
+                "name, or declare the data set"
+            )
+        return known[task]
 
     def by_key(self) -> dict[str, object]:
         """Return every key of path.json with its value, in the order in which they are shown."""
         raw = {RAW_FOLDER.format(name): folder for name, folder in self.raw_folders.items()}
-        flat = {**vars(self), **raw, **self.own}
+        flat = {**vars(self), **raw, **self.own, "datasets": self.declarations}
         return {key: flat[key] for key in keys_of(self.datasets)}
 
     def with_embedding(self, reduction: str, length: int) -> Settings:
@@ -218,7 +172,8 @@ class Settings:
 def keys_of(datasets: Mapping[str, Declaration]) -> dict[str, Key]:
     """Return every key that path.json may have, in the order in which they are shown."""
     of_datasets = {
-        "raw_folders": {RAW_FOLDER.format(name): _folder(row.folder) for name, row in datasets.items()},
+        "declarations": {"datasets": DECLARATIONS},
+        "raw_folders": {RAW_FOLDER.format(name): folder(row.folder) for name, row in datasets.items()},
         "min_interactions": {"min_interactions": _minimum_table(datasets)},
         "own": {key: row for dataset in datasets.values() for key, row in dataset.settings.items()},
     }
@@ -246,34 +201,61 @@ def _check(file: Path, content: Mapping[str, object], keys: Mapping[str, Key]) -
             raise cli.UserError(f"{file}: {key} is {shown(value)}, expected {keys[key].expected}; correct the value")
 
 
-def read(file: str | Path | None, datasets: Mapping[str, Declaration]) -> Settings:
-    """Read a path.json into one frozen object.
+def file_of(paths: str | Path | None) -> Path:
+    """Return the path.json that ``--paths`` names; without it the one beside the scripts."""
+    if paths == "":
+        raise cli.UserError("--paths is empty, expected a file; give a path.json, or leave --paths out")
+    return DEFAULT_FILE if paths is None else Path(paths)
+
+
+def declarations_of(file: Path, content: Mapping[str, object]) -> Path | Table:
+    """Return what the key ``datasets`` of a path.json says: a folder, absolute, or declarations by name.
+
+    The folder need not be there.
+
+    Raises
+    ------
+    mma4ctr.cli.UserError
+        If it is neither.
+    """
+    _check(file, {"datasets": content.get("datasets", DECLARATIONS.default)}, {"datasets": DECLARATIONS})
+    found = DECLARATIONS.read(content.get("datasets", DECLARATIONS.default))
+    if not isinstance(found, Path):
+        return found  # type: ignore[return-value]
+    return folders.resolved(file, "datasets", file.resolve().parent / found)
+
+
+def read(file: Path, content: Mapping[str, Any], datasets: Mapping[str, Declaration]) -> Settings:
+    """Turn what stands in a path.json into one frozen object.
 
     Parameters
     ----------
-    file : str, Path or None
-        A path.json; None for the one beside the scripts. `parent_folder` is relative to the folder of the file, every
-        other folder to `parent_folder`; absolute folders stay as they are.
+    file : Path
+        `parent_folder` is relative to the folder of the file, every other folder to `parent_folder`; absolute folders
+        stay as they are.
+    content : mapping
+        What it holds.
     datasets : mapping of str to Declaration
         The data sets that have keys in it, by name.
 
     Raises
     ------
     mma4ctr.cli.UserError
-        If the file cannot be read, is not a JSON object, has an unknown key or a value of a wrong type; if a folder is
-        a file or a link that leads nowhere, or two keys lead to one folder.
+        If there is an unknown key or a value of a wrong type; if a folder is a file or a link that leads nowhere, or
+        two keys lead to one folder.
     """
-    if file == "":
-        raise cli.UserError("--paths is empty, expected a file; give a path.json, or leave --paths out")
-    file, keys = Path(file) if file is not None else DEFAULT_FILE, keys_of(datasets)
-    content = paths_file.read_object(file)
+    keys = keys_of(datasets)
     _check(file, content, keys)
     values: dict[str, Any] = {key: row.read(content.get(key, row.default)) for key, row in keys.items()}
     parent = file.resolve().parent / values["parent_folder"]
+    declarations = declarations_of(file, content)
+    del values["datasets"]
     for key, value in values.items():
         if isinstance(value, Path):
             values[key] = folders.resolved(file, key, parent if key == "parent_folder" else parent / value)
     folders.require_own(file, {key: value for key, value in values.items() if key not in UNUSED})
     raw = {name: values.pop(RAW_FOLDER.format(name)) for name in datasets}
     own = {key: values.pop(key) for dataset in datasets.values() for key in dataset.settings}
-    return Settings(file=file, datasets=Table(datasets), raw_folders=Table(raw), own=Table(own), **values)
+    return Settings(
+        file=file, datasets=Table(datasets), declarations=declarations, raw_folders=Table(raw), own=Table(own), **values
+    )

@@ -12,7 +12,7 @@ import polars as pl
 from mma4ctr.cli import UserError
 from mma4ctr.data import interactions, raw_files, raw_folder
 from mma4ctr.data.blocks import Modality, doubts_of
-from mma4ctr.data.registry import DATASETS, TASKS, tasks_of
+from mma4ctr.data.registry import dataset_of, task_of, tasks_of
 from mma4ctr.executor import Executor
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
@@ -66,7 +66,7 @@ def write_task(settings: Settings, task: str, frame: pl.DataFrame, users: np.nda
     """Write the rows of one task under both protocols and its RecBole file."""
     files, counts = [], {}
     for protocol in PROTOCOLS:
-        rows = interactions.task_rows(frame, TASKS[task].label, PROTOCOLS[protocol])
+        rows = interactions.task_rows(frame, task_of(settings, task).label, PROTOCOLS[protocol])
         files.append(artifacts.save(settings, "rows", rows, task=task, protocol=protocol))
         counts[f"{task} {protocol}"] = {"rows": len(rows), "clicks": int(rows[:, 2].sum())}
     click = {"label:float": rows[:, 2]}  # of the clean rows, which baselines and MMa4CTR are compared on
@@ -77,7 +77,7 @@ def write_task(settings: Settings, task: str, frame: pl.DataFrame, users: np.nda
 
 def write_interactions(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write every artefact that comes from the interactions of one data set."""
-    reader, own = DATASETS[dataset], settings.own_of(dataset)
+    reader, own = dataset_of(settings, dataset), settings.own_of(dataset)
     raw = reader.interaction_files(settings.raw_folder(dataset))
     parts = raw_files.parts(executor, raw, streamed=True)
     user_counts, item_counts, totals = interactions.count(executor, parts, reader, own)
@@ -112,7 +112,7 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
     }
     untimed = int((frame["time"] < 0).sum())
     warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
-    tasks = tasks_of([dataset])
+    tasks = list(tasks_of(settings, [dataset]))
     for task in tasks:
         written = write_task(settings, task, by_id, users, items)
         files += written.files
@@ -128,10 +128,10 @@ def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force
     UserError
         If a raw file is missing or broken, or no user is left.
     """
-    raw = DATASETS[dataset].interaction_files(settings.raw_folder(dataset))
+    raw = dataset_of(settings, dataset).interaction_files(settings.raw_folder(dataset))
     for file in raw:
-        raw_files.require_file(file, DATASETS[dataset].key)
-    build = Build(settings, INTER, dataset, expected=tasks_of([dataset]), raw=raw)
+        raw_files.require_file(file, dataset_of(settings, dataset).key)
+    build = Build(settings, INTER, dataset, expected=list(tasks_of(settings, [dataset])), raw=raw)
     rebuild(build, functools.partial(write_interactions, settings, dataset, executor), force=force)
 
 
@@ -148,7 +148,7 @@ def coverage(found: Modality, kept: np.ndarray, files: str) -> tuple[str, list[s
 
 def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write the item ids and the matrix of each modality of one data set."""
-    reader, folder = DATASETS[dataset], settings.raw_folder(dataset)
+    reader, folder = dataset_of(settings, dataset), settings.raw_folder(dataset)
     kept = reading.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
     read = {modality: raw_folder.listed(files) for modality, files in reader.feature_files(folder).items()}
@@ -184,7 +184,7 @@ def modalities(settings: Settings, dataset: str, executor: Executor, *, force: b
     UserError
         If there are no feature files, or one is broken; if step 1 has not run for a data set that needs it.
     """
-    files = DATASETS[dataset].feature_files(settings.raw_folder(dataset))
+    files = dataset_of(settings, dataset).feature_files(settings.raw_folder(dataset))
     raw = list(dict.fromkeys(file for parts in files.values() for file in parts))
     build = Build(settings, MULTIMODAL, dataset, expected=list(files), raw=raw)
     rebuild(build, functools.partial(write_modalities, settings, dataset, executor), force=force)

@@ -20,9 +20,10 @@ from mma4ctr.data import raw_files
 from mma4ctr.data.blocks import Modality
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
+from mma4ctr.keys import Key
 from mma4ctr.published.logs import Published
 from mma4ctr.sampling.sample import Sample
-from mma4ctr.settings import RAW_FOLDER, Key
+from mma4ctr.settings import RAW_FOLDER
 
 
 @dataclasses.dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from mma4ctr import cli
-from mma4ctr.catalogue import FEATURES
+from mma4ctr.catalogue import feature_named
 from mma4ctr.cli import UserError
 from mma4ctr.data.blocks import doubts_of
 from mma4ctr.data.item_rows import places_in
@@ -41,7 +41,7 @@ def user_embeddings(settings: Settings, dataset: str, protocol: str, *, force: b
         return
     ancestors = records.ancestors(settings, EMBEDDING, dataset)
     modalities = ancestors[records.MULTIMODAL].contains
-    for task in tasks_of([dataset]):
+    for task in tasks_of(settings, [dataset]):
         keys = records.embedding_keys(settings, task, protocol)
         build = Build(settings, EMBEDDING, dataset, keys, expected=modalities, built_on=ancestors)
         write = functools.partial(write_user_embeddings, settings, task, protocol, modalities)
@@ -170,9 +170,9 @@ def write_matrices(settings: Settings, dataset: str, script: str, modalities: Se
     files, counts, warnings = list(sources.files), dict(sources.counts), []
     for feature in cli.track(features):
         keys = {"dataset": dataset, "feature": feature, "script": script}
-        of = FEATURES[feature].modalities
+        of = feature_named(feature).modalities
         tables = [sources.table(name) for name in of]
-        made = fusion.FUSIONS[FEATURES[feature].fusion].make(tables)
+        made = fusion.FUSIONS[feature_named(feature).fusion].make(tables)
         joined, note = [sources.source(name) for name in of], sources.note
         if made is not None:
             files.append(artifacts.save(settings, "table", made, **keys))
@@ -216,7 +216,9 @@ def load_user_embeddings(settings: Settings, task: str, feature: str, protocol: 
         If a file is missing or damaged.
     """
     keys = records.embedding_keys(settings, task, protocol)
-    tables = (reading.load(settings, "user_embedding", modality=one, **keys) for one in FEATURES[feature].modalities)
+    tables = (
+        reading.load(settings, "user_embedding", modality=one, **keys) for one in feature_named(feature).modalities
+    )
     return np.hstack(list(tables))
 
 

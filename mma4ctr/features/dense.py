@@ -14,10 +14,10 @@ from typing import BinaryIO
 import numpy as np
 
 from mma4ctr import cli
-from mma4ctr.catalogue import LENGTH_0_FEATURE
+from mma4ctr.catalogue import default_feature
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
-from mma4ctr.data.registry import tasks_of
+from mma4ctr.data.registry import dataset_of, tasks_of
 from mma4ctr.features import fusion
 from mma4ctr.features.build import EMBEDDING, load_items, load_user_embeddings
 from mma4ctr.settings import Settings
@@ -74,16 +74,16 @@ class Layout:
     user_columns: Callable[[Settings, str, str, str], np.ndarray]
     has_embeddings: bool
 
-    def writable(self, settings: Settings, features: Sequence[str]) -> list[str]:
-        """Return those of some features that can be written."""
+    def writable(self, settings: Settings, features: Sequence[str], without_embedding: str) -> list[str]:
+        """Return those of some features that can be written; of one alone, a length of 0 needs no embedding."""
         no_embedding = self.has_embeddings and settings.user_embedding_length == 0
-        return [name for name in features if not no_embedding or name == LENGTH_0_FEATURE]
+        return [name for name in features if not no_embedding or name == without_embedding]
 
     def require(self, settings: Settings, dataset: str, protocol: str) -> list[Record]:
         """Return the records that it depends on; raise `UserError` if a step has not run since something changed."""
         found = [records.require(settings, records.INTER, dataset)]
         if self.has_embeddings and settings.user_embedding_length > 0:
-            keys = [records.embedding_keys(settings, task, protocol) for task in tasks_of([dataset])]
+            keys = [records.embedding_keys(settings, task, protocol) for task in tasks_of(settings, [dataset])]
             found += [records.require(settings, EMBEDDING, dataset, own) for own in keys]
         return found
 
@@ -148,19 +148,20 @@ def write_all(settings: Settings, dataset: str, features: Sequence[str], protoco
     UserError
         If an earlier step has not run, or not since something changed; if none of the features can be written.
     """
-    taken = LAYOUTS[layout].writable(settings, features)
+    only = default_feature(dataset_of(settings, dataset).modalities)
+    taken = LAYOUTS[layout].writable(settings, features, only)
     left_out = [name for name in features if name not in taken]
     if features and not taken:
         raise UserError(
-            f"{settings.file}: user_embedding_length is 0, which only {LENGTH_0_FEATURE} takes, so that --dense has "
+            f"{settings.file}: user_embedding_length is 0, which only {only} takes, so that --dense has "
             f"nothing to write of {', '.join(features)}; set it to 1 or more, or give --dense ids"
         )
     used = [record.reference for record in LAYOUTS[layout].require(settings, dataset, protocol)]
     with records.reading(settings, used):
         LAYOUTS[layout].require(settings, dataset, protocol)  # nobody has changed them before they were locked
-        for task in tasks_of([dataset]):
+        for task in tasks_of(settings, [dataset]):
             for feature in cli.track(taken):
                 file = write(settings, task, feature, protocol, layout)
                 print(f"  dense: {file} ({file.stat().st_size / 1e6:,.1f} MB)")
     if left_out:
-        print(f"  dense: not {', '.join(left_out)}: user_embedding_length is 0, which only {LENGTH_0_FEATURE} takes")
+        print(f"  dense: not {', '.join(left_out)}: user_embedding_length is 0, which only {only} takes")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Iterable
 
 import numpy as np
 
 from mma4ctr import reduction
-from mma4ctr.catalogue import FEATURES, ITEM_FEATURE_LENGTH
+from mma4ctr.catalogue import ITEM_FEATURE_LENGTH, feature_named, features_among
 
 
 def fusable(items: np.ndarray, matrix: np.ndarray, fused: np.ndarray) -> np.ndarray:
@@ -105,12 +105,12 @@ FUSIONS = {
 
 def script_of(feature: str) -> str:
     """Return the step that writes a feature."""
-    return FUSIONS[FEATURES[feature].fusion].script
+    return FUSIONS[feature_named(feature).fusion].script
 
 
 def covers(feature: str) -> str:
     """Return what decides which items have a feature: all modalities (`FUSED`), or the one that it is made of."""
-    return FUSED if FUSIONS[FEATURES[feature].fusion].fuses else feature
+    return FUSED if FUSIONS[feature_named(feature).fusion].fuses else feature
 
 
 def fuses(script: str) -> bool:
@@ -118,7 +118,6 @@ def fuses(script: str) -> bool:
     return any(fusion.fuses for fusion in FUSIONS.values() if fusion.script == script)
 
 
-def features_of(script: str, modalities: Collection[str]) -> list[str]:
+def features_of(script: str, modalities: Iterable[str]) -> list[str]:
     """Return the features that a step writes where an item may have these modalities."""
-    return [name for name, row in FEATURES.items()
-            if script_of(name) == script and set(row.modalities) <= set(modalities)]  # fmt: skip
+    return [name for name in features_among(tuple(modalities)) if script_of(name) == script]

@@ -7,11 +7,12 @@ sections 5 (ablation) and 6 (performance) with both.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import itertools
 from collections.abc import Iterable
 
-from mma4ctr.catalogue import USER_REDUCTIONS, features_of
-from mma4ctr.data.registry import TASKS
+from mma4ctr.catalogue import MODALITIES, USER_REDUCTIONS, default_feature, feature_named, features_among
+from mma4ctr.data.registry import modalities_of
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs.run import Run, native
 from mma4ctr.schedule import Schedule
@@ -22,7 +23,7 @@ from mma4ctr.settings import Settings
 class Setting:
     """How one row of a table is trained, for however many epochs; the defaults are the published ones."""
 
-    feature: str = "vat_concat"
+    feature: str
     user_embedding_length: int = 21
     learning_rate: float = 0.001
     batch_size: int = 8192
@@ -43,9 +44,6 @@ class Variant:
 
 # The first one is what the published scripts ran, and is set against the published figures.
 VARIANTS = tuple(Variant(protocol, reduction) for protocol in PROTOCOLS for reduction in reversed(USER_REDUCTIONS))
-
-PLAIN = Setting(lr_change=False, interruption=False)
-ADAPTIVE = Setting()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +70,8 @@ class Experiment:
     epochs: tuple[int, ...]
     reference: tuple[Setting, int | None]
 
-    def number(self, task: str) -> str | None:
-        """Return the number of the published table of `task`, None if there is none."""
-        subsection = TASKS[task].subsection
+    def number(self, subsection: str | None) -> str | None:
+        """Return the number of the published table of a task, by its subsection; None if there is none."""
         return None if subsection is None else self.table.format(subsection)
 
 
@@ -87,48 +84,70 @@ LEARNING_RATES = ("0.01", "0.005", "0.002", "0.001", "0.0005", "0.0002", "0.0001
 BATCH_SIZES = (32768, 16384, 8192, 4096, 2048, 1024, 512, 256, 128, 64)
 LENGTHS = (0, 5, 11, 15, 21, 30)
 SHORT_AND_LONG = (10, 30)
-EXPERIMENTS = {
-    "epochs": Experiment("4.{}.1", "Epochs", {"": PLAIN}, tuple(range(5, 101, 5)), (PLAIN, 10)),
-    "learning_rate": Experiment(
-        "4.{}.2", "Learning rate",
-        {f"learning_rate={text}": dataclasses.replace(PLAIN, learning_rate=float(text)) for text in LEARNING_RATES},
-        SHORT_AND_LONG, (PLAIN, None),
-    ),
-    "batch_size": Experiment(
-        "4.{}.3", "Batch size", varying("batch_size", BATCH_SIZES, PLAIN), SHORT_AND_LONG, (PLAIN, None)
-    ),
-    "two_modal_concat": Experiment(
-        "5.{}.1", "Two modalities, concatenated", varying("feature", features_of(None, "dou_concat"), ADAPTIVE),
-        SHORT_AND_LONG, (ADAPTIVE, None),
-    ),
-    "two_modal_cross": Experiment(
-        "5.{}.2", "Two modalities, crossed", varying("feature", features_of(None, "dou_cross"), ADAPTIVE),
-        SHORT_AND_LONG, (ADAPTIVE, None),
-    ),
-    "three_modal_cross": Experiment(
-        "5.{}.3", "Three modalities, crossed", varying("feature", features_of(None, "tri_cross"), ADAPTIVE),
-        SHORT_AND_LONG, (ADAPTIVE, None),
-    ),
-    "single_modal": Experiment(
-        "5.{}.4", "Single modality", varying("feature", features_of(None, "only_one"), ADAPTIVE),
-        SHORT_AND_LONG, (ADAPTIVE, None),
-    ),
-    "embedding_length": Experiment(
-        "5.{}.5", "Length of the user embedding", varying("user_embedding_length", LENGTHS, ADAPTIVE),
-        SHORT_AND_LONG, (ADAPTIVE, None),
-    ),
-    "interruption": Experiment(
-        "5.{}.6", "Validation interruption and halving of the learning rate",
-        {"interruption_and_halving=with": ADAPTIVE, "interruption_and_halving=without": PLAIN}, (30,),
-        (ADAPTIVE, None),
-    ),
-    "performance": Experiment(
-        "6.{} performance", "Performance, AUC and LogLoss", {"": ADAPTIVE}, (10, 20, 30, 50), (ADAPTIVE, 10)
-    ),
-    "performance_by_epoch": Experiment(
-        "6.{} epochs", "Performance by epoch", {"": ADAPTIVE}, tuple(range(10, 101, 10)), (ADAPTIVE, 10)
-    ),
-}  # fmt: skip
+
+
+def adaptive(modalities: tuple[str, ...]) -> Setting:
+    """Return the published settings of sections 5 and 6, for items that may have these modalities."""
+    return Setting(default_feature(modalities))
+
+
+def features_with(modalities: tuple[str, ...], fusion: str, sizes: range) -> list[str]:
+    """Return the features of some modalities that are made of so many of them, without the default one."""
+    known = ((name, feature_named(name)) for name in features_among(modalities))
+    found = (name for name, row in known if row.fusion == fusion and len(row.modalities) in sizes)
+    return [name for name in found if name != default_feature(modalities)]
+
+
+@functools.cache
+def experiments_of(modalities: tuple[str, ...]) -> dict[str, Experiment]:
+    """Return the experiments by name, for items that may have these modalities; of three they are the published ones.
+
+    Of four and five, what the publication does with pairs is done with every part of them.
+    """
+    ours = adaptive(modalities)
+    plain, reference = dataclasses.replace(ours, lr_change=False, interruption=False), (ours, None)
+    some, three = range(2, len(modalities)), range(3, len(modalities) + 1)
+    pairs = range(2, 3)
+    features = {
+        "two_modal_concat": ("5.{}.1", "Two modalities, concatenated", features_with(modalities, "concat", some)),
+        "two_modal_cross": ("5.{}.2", "Two modalities, crossed", features_with(modalities, "cross", pairs)),
+        "three_modal_cross": ("5.{}.3", "Three modalities, crossed", features_with(modalities, "cross", three)),
+        "single_modal": ("5.{}.4", "Single modality", list(modalities)),
+    }  # fmt: skip
+    found = {
+        "epochs": Experiment("4.{}.1", "Epochs", {"": plain}, tuple(range(5, 101, 5)), (plain, 10)),
+        "learning_rate": Experiment(
+            "4.{}.2", "Learning rate",
+            {f"learning_rate={text}": dataclasses.replace(plain, learning_rate=float(text)) for text in LEARNING_RATES},
+            SHORT_AND_LONG, (plain, None),
+        ),
+        "batch_size": Experiment(
+            "4.{}.3", "Batch size", varying("batch_size", BATCH_SIZES, plain), SHORT_AND_LONG, (plain, None)
+        ),
+        **{name: Experiment(table, title, varying("feature", names, ours), SHORT_AND_LONG, reference)
+           for name, (table, title, names) in features.items()},
+        "embedding_length": Experiment(
+            "5.{}.5", "Length of the user embedding", varying("user_embedding_length", LENGTHS, ours),
+            SHORT_AND_LONG, reference,
+        ),
+        "interruption": Experiment(
+            "5.{}.6", "Validation interruption and halving of the learning rate",
+            {"interruption_and_halving=with": ours, "interruption_and_halving=without": plain}, (30,), reference,
+        ),
+        "performance": Experiment(
+            "6.{} performance", "Performance, AUC and LogLoss", {"": ours}, (10, 20, 30, 50), (ours, 10)
+        ),
+        "performance_by_epoch": Experiment(
+            "6.{} epochs", "Performance by epoch", {"": ours}, tuple(range(10, 101, 10)), (ours, 10)
+        ),
+    }  # fmt: skip
+    return {name: experiment for name, experiment in found.items() if experiment.rows}
+
+
+# The published ones.
+EXPERIMENTS = experiments_of(MODALITIES)
+ADAPTIVE = adaptive(MODALITIES)
+PLAIN = dataclasses.replace(ADAPTIVE, lr_change=False, interruption=False)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -167,14 +186,18 @@ class Point:
 
 
 def points(
-    tasks: Iterable[str], variants: Iterable[Variant], experiments: Iterable[str], seeds: int, longest: int
-) -> list[Point]:
-    """Return every figure that the chosen experiments need, after at most `longest` epochs, each once."""
-    found = [
-        Point(task, variant, setting, seed, epochs)
-        for task, variant, seed, name in itertools.product(tasks, variants, range(seeds), experiments)
-        for setting in (*EXPERIMENTS[name].rows.values(), EXPERIMENTS[name].reference[0])
-        for epochs in EXPERIMENTS[name].epochs
-        if epochs <= longest
-    ]
+    settings: Settings, tasks: Iterable[str], variants: Iterable[Variant], names: Iterable[str], seeds: int,
+    longest: int,
+) -> list[Point]:  # fmt: skip
+    """Return every figure that the named experiments need, after at most `longest` epochs, each once.
+
+    A task whose items have too few modalities for an experiment has none of it.
+    """
+    found = []
+    for task, variant, seed, name in itertools.product(tasks, variants, range(seeds), names):
+        experiment = experiments_of(modalities_of(settings, task)).get(name)
+        if experiment is not None:
+            found += [Point(task, variant, setting, seed, epochs)
+                      for setting in (*experiment.rows.values(), experiment.reference[0])
+                      for epochs in experiment.epochs if epochs <= longest]  # fmt: skip
     return list(dict.fromkeys(found))

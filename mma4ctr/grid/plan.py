@@ -11,9 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from mma4ctr.data.registry import TASKS
 from mma4ctr.features import build
-from mma4ctr.grid.experiments import Point
+from mma4ctr.grid.experiments import Point, Setting
 from mma4ctr.grid.results import Results
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Batch, Sizes
@@ -52,9 +51,9 @@ class Job:
 
     def __str__(self) -> str:
         point = self.last
-        default = type(point.setting)()
+        default = Setting(point.setting.feature)
         changed = [f"{name}={value}" for name, value in dataclasses.asdict(point.setting).items()
-                   if value != getattr(default, name) and name != "feature"]  # fmt: skip
+                   if value != getattr(default, name)]  # fmt: skip
         words = [point.task, point.setting.feature, str(point.variant), *changed, f"seed={point.seed}"]
         return ", ".join([*words, f"{point.epochs} epochs"])
 
@@ -74,8 +73,8 @@ def unfinished(results: Results, jobs: Sequence[Job]) -> list[Job]:
 
 def prepare(settings: Settings, jobs: Sequence[Job]) -> None:
     """Build the user embeddings that the runs need and that are not there yet, in folders of their own."""
-    needed = dict.fromkeys((job.last.variant, job.last.setting.user_embedding_length, TASKS[job.last.task].dataset)
-                           for job in jobs)  # fmt: skip
+    needed = dict.fromkeys((job.last.variant, job.last.setting.user_embedding_length,
+                            settings.dataset_of(job.last.task)) for job in jobs)  # fmt: skip
     for variant, length, dataset in needed:
         own = settings.with_embedding(variant.reduction, length)
         if own is not settings:

@@ -6,7 +6,7 @@ import dataclasses
 import functools
 
 from mma4ctr.cli import UserError
-from mma4ctr.grid.experiments import Point
+from mma4ctr.grid.experiments import Point, Setting
 from mma4ctr.runs.find import FinishedRuns
 from mma4ctr.runs.finished import Evaluation, FinishedRun
 from mma4ctr.runs.run import Run
@@ -26,8 +26,7 @@ class Results(FinishedRuns):
     def trajectory(self, point: Point) -> FinishedRun | None:
         """Return a finished run that was tested after the epochs of `point`, on the artefacts as they are now."""
         # What a run builds on does not depend on how it is trained: the records are read once for all schedules.
-        setting = dataclasses.replace(type(point.setting)(), feature=point.setting.feature,
-                                      user_embedding_length=point.setting.user_embedding_length)  # fmt: skip
+        setting = Setting(point.setting.feature, point.setting.user_embedding_length)
         run = self._any_run(dataclasses.replace(point, setting=setting, seed=0, epochs=0))
         return None if run is None else self.standing_in_for(dataclasses.replace(run, schedule=point.schedule()))
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mma4ctr.cli import UserError
-from mma4ctr.data.registry import TASKS
+from mma4ctr.data.registry import task_of
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.protocol import PARTS, PROTOCOLS
 from mma4ctr.settings import Settings
@@ -34,12 +34,12 @@ class Situation:
     @property
     def dataset(self) -> str:
         """The data set of the task."""
-        return TASKS[self.task].dataset
+        return self.settings.dataset_of(self.task)
 
     @property
     def label(self) -> str:
         """The column that says what a click is."""
-        return TASKS[self.task].label
+        return task_of(self.settings, self.task).label
 
     @functools.cached_property
     def log(self) -> dict[str, int]:

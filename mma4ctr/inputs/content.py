@@ -11,10 +11,10 @@ import warnings
 
 import numpy as np
 
-from mma4ctr.catalogue import LENGTH_0_FEATURE
+from mma4ctr.catalogue import default_feature
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
-from mma4ctr.data.registry import TASKS
+from mma4ctr.data.registry import modalities_of
 from mma4ctr.features.build import load_items, load_user_embeddings
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading
@@ -54,23 +54,22 @@ def scaled_ids(ids: np.ndarray) -> np.ndarray:
 def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
     """Return the user columns (users, columns) float32: an embedding for each modality of the feature.
 
-    With user_embedding_length 0 it is the bare user id, which only vat_concat takes (published tables 5.1.5, 5.2.5),
-    min-max scaled over users.
+    With user_embedding_length 0 it is the bare user id, which only all modalities side by side take (published tables
+    5.1.5 and 5.2.5), min-max scaled over users.
     """
-    length = settings.user_embedding_length
-    if length == 0 and feature != LENGTH_0_FEATURE:
+    length, only = settings.user_embedding_length, default_feature(modalities_of(settings, task))
+    if length == 0 and feature != only:
         raise UserError(
-            f"{settings.file}: user_embedding_length is 0, which only {LENGTH_0_FEATURE} takes, not {feature}; "
-            "set it to 1 or more"
+            f"{settings.file}: user_embedding_length is 0, which only {only} takes, not {feature}; set it to 1 or more"
         )
     if length == 0:
-        return scaled_ids(reading.load(settings, "users", dataset=TASKS[task].dataset)[:, 0])
+        return scaled_ids(reading.load(settings, "users", dataset=settings.dataset_of(task))[:, 0])
     return load_user_embeddings(settings, task, feature, protocol)
 
 
 def load(settings: Settings, task: str, feature: str, protocol: str) -> Content:
     """Load the content of one feature of one task; raise `UserError` if an artefact is missing."""
-    dataset = TASKS[task].dataset
+    dataset = settings.dataset_of(task)
     ids, items = load_items(settings, dataset, feature)
     places = places_in(ids, reading.load(settings, "items", dataset=dataset))
     return Content(load_users(settings, task, feature, protocol), items, places)

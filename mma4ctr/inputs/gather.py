@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Set
 
-from mma4ctr.data.registry import TASKS
 from mma4ctr.inputs import content, context, graphs, histories, rows
 from mma4ctr.inputs.causes import require_both_classes
 from mma4ctr.models.contract import Graph, Sizes
@@ -57,7 +56,7 @@ def load(
     UserError
         If an artefact is missing, or a part has no row or a single class.
     """
-    dataset = TASKS[task].dataset
+    dataset = settings.dataset_of(task)
     found = rows.load(settings, task, protocol, feature)
     require_both_classes(found, settings, task, protocol, feature)
     users, items = (len(reading.load(settings, name, dataset=dataset)) for name in ("users", "items"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mma4ctr.data.registry import DATASETS, TASKS, chosen, has_logs, tasks_of
+from mma4ctr.data.registry import DATASETS, chosen, chosen_tasks, has_logs, tasks_of
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.report.model import Section
 from mma4ctr.report.sources import TaskRuns
@@ -32,11 +32,22 @@ def tasks(settings: Settings, names: Sequence[str] | None = None) -> list[str]:
     UserError
         If step 1 has not run for one of those that are named, or for none at all, or not since something changed.
     """
-    read = [dataset for dataset in DATASETS if has_run(settings, records.INTER, dataset)]
-    found = list(names or tasks_of(read or chosen(settings, None)))
-    for dataset in dict.fromkeys(TASKS[task].dataset for task in found):
+    read = [dataset for dataset in settings.datasets if has_run(settings, records.INTER, dataset)]
+    found = chosen_tasks(settings, names) if names else list(tasks_of(settings, read or chosen(settings, None)))
+    for dataset in dict.fromkeys(map(settings.dataset_of, found)):
         records.require(settings, records.INTER, dataset)
     return found
+
+
+def datasets(settings: Settings) -> list[str]:
+    """Return the data sets that a reader would miss: those with logs, and the published ones beside one of these.
+
+    Of the others that are declared, nobody expects anything.
+    """
+    there = [name for name in settings.datasets if has_logs(settings, name)]
+    return [
+        name for name in settings.datasets if name in there or (name in DATASETS and not set(there) - set(DATASETS))
+    ]
 
 
 def of_dataset(settings: Settings, dataset: str) -> str | None:
@@ -58,7 +69,7 @@ def of_task(runs: TaskRuns) -> str | None:
 
 def sentences(settings: Settings, every: Sequence[TaskRuns]) -> list[str]:
     """Return what is absent, one sentence each: steps of every data set, then runs of the tasks of a report."""
-    of_datasets = (of_dataset(settings, dataset) for dataset in DATASETS)
+    of_datasets = (of_dataset(settings, dataset) for dataset in datasets(settings))
     return [*filter(None, of_datasets), *filter(None, map(of_task, every))]
 
 

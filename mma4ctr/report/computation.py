@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 
-from mma4ctr.data.registry import TASKS
-from mma4ctr.grid.experiments import ADAPTIVE
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.published import tables as published
 from mma4ctr.report.builder import Column, Row, build, label_column, published_column
@@ -73,7 +71,7 @@ def epochs_cell(row: Row) -> Cell:
 
 def rows_of(runs: TaskRuns, number: str | None) -> list[Row]:
     """Return MMa4CTR and every other model, two rows for one that has run under both protocols."""
-    trained = [Ours(runs, variant, ADAPTIVE) for variant in runs.variants if runs.longest_run(variant) is not None]
+    trained = [Ours(runs, variant, runs.adaptive) for variant in runs.variants if runs.longest_run(variant) is not None]
     rows = [Row(Cell(published.MODEL), None, {None: trained[0]} if trained else {})]
     for model, native in models_of(runs, number):
         same = [one for one in runs.others if (one.model, one.native) == (model, native)]
@@ -86,8 +84,7 @@ def rows_of(runs: TaskRuns, number: str | None) -> list[Row]:
 
 def computation_table(runs: TaskRuns) -> Table:
     """Return seconds and parameters, published and ours."""
-    subsection = TASKS[runs.task].subsection
-    number = None if subsection is None else f"6.{subsection} computation"
+    number = None if runs.subsection is None else f"6.{runs.subsection} computation"
     columns = [
         label_column("model"),
         published_seconds(number, "training (s)", "train_seconds"),

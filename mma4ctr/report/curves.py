@@ -5,7 +5,7 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mma4ctr.grid.experiments import EXPERIMENTS, Setting
+from mma4ctr.grid.experiments import Setting
 from mma4ctr.grid.results import Results
 from mma4ctr.published import tables as published
 from mma4ctr.report import plots
@@ -29,7 +29,7 @@ def draw_lines(runs: TaskRuns, axes: Axes, points: Points, experiment: str) -> N
     points : list of (x, name of the setting in the published table, setting, epochs)
     experiment : str
     """
-    number = EXPERIMENTS[experiment].number(runs.task)
+    number = runs.experiments[experiment].number(runs.subsection)
     cells = [(x, published_cell(number, name, epochs, published.MODEL, "auc").value) for x, name, _, epochs in points]
     printed = [(x, value) for x, value in cells if value is not None]
     if printed:
@@ -45,7 +45,7 @@ def draw_lines(runs: TaskRuns, axes: Axes, points: Points, experiment: str) -> N
 
 def draw_epochs(runs: TaskRuns) -> Figure | None:
     """Draw AUC against epochs (published tables 4.x.1)."""
-    experiment = EXPERIMENTS["epochs"]
+    experiment = runs.experiments["epochs"]
     ((name, setting),) = experiment.rows.items()
     points: Points = [(epochs, name, setting, epochs) for epochs in experiment.epochs]
     return _panels(runs, "epochs", {"": points})
@@ -53,7 +53,7 @@ def draw_epochs(runs: TaskRuns) -> Figure | None:
 
 def draw_values(runs: TaskRuns, key: str) -> Figure | None:
     """Draw AUC against the values of one setting, a panel for each number of epochs (published tables 4.x.2, 4.x.3)."""
-    experiment = EXPERIMENTS[key]
+    experiment = runs.experiments[key]
     panels: dict[str, Points] = {
         f"{epochs} epochs": [(getattr(setting, key), name, setting, epochs)
                              for name, setting in experiment.rows.items()]

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
-from mma4ctr.data.registry import DATASETS
+from mma4ctr.data.registry import dataset_of
 from mma4ctr.report import plots, provenance, statistics
 from mma4ctr.report.model import Drawn
 from mma4ctr.settings import Settings
@@ -19,7 +19,7 @@ HISTOGRAMS = {"user_lengths": "users by interactions", "item_popularities": "ite
 
 def draw_ratios(settings: Settings, dataset: str) -> Figure:
     """Draw bars of the negative rows for each positive one: this log's, above the published ones if there are any."""
-    ratios, published = statistics.ratios_of(settings, dataset), DATASETS[dataset].published
+    ratios, published = statistics.ratios_of(settings, dataset), dataset_of(settings, dataset).published
     names = [f"{dataset}, {provenance.data_name(settings, dataset)}"]
     names += [f"published ({published.source})"] if published else []
     values = np.array([pair[: len(names)] for pair in ratios.values()], dtype=float)
@@ -43,7 +43,7 @@ def draw_shares(settings: Settings, dataset: str, artefact: str, things: str, by
     """Draw pies of users or items by number: this log's, and the published one if there is one."""
     computed, buckets, number = statistics.buckets_of(settings, dataset, artefact)
     pies = [(computed, f"{provenance.data_name(settings, dataset)}, {number:,} {things}")]
-    if (published := DATASETS[dataset].published) is not None:
+    if (published := dataset_of(settings, dataset).published) is not None:
         shares = np.array([bucket.share for bucket in buckets])
         pies.append((shares, f"published, {getattr(published, things):,} {things}"))
     figure, axes = plots.figure(plots.PAGE / 2 * len(pies), 2.3, columns=len(pies))
@@ -79,7 +79,7 @@ def print_line(name: str, ours: str, published: str) -> None:
 
 def print_statistics(settings: Settings, dataset: str) -> None:
     """Print the ratios and shares of this log beside the published ones."""
-    published, ours = DATASETS[dataset].published, provenance.data_name(settings, dataset)
+    published, ours = dataset_of(settings, dataset).published, provenance.data_name(settings, dataset)
     beside = f"; published: {published.source}, {published.rows:,} rows" if published else ""
     head = "published" if published else ""
     print(f"  {statistics.actions_of(settings, dataset)['rows']:,} rows, unfiltered{beside}")

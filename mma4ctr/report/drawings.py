@@ -12,9 +12,18 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from mma4ctr import cli
-from mma4ctr.catalogue import FEATURES, USER_REDUCTIONS
-from mma4ctr.data.registry import TASKS
-from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS, SHORT_AND_LONG, VARIANTS, Point, Variant
+from mma4ctr.catalogue import USER_REDUCTIONS, features_among
+from mma4ctr.data.registry import modalities_of
+from mma4ctr.grid.experiments import (
+    EXPERIMENTS,
+    SHORT_AND_LONG,
+    VARIANTS,
+    Point,
+    Setting,
+    Variant,
+    adaptive,
+    experiments_of,
+)
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS, SEEDED
 from mma4ctr.report import plots, projections, provenance, roc
@@ -59,31 +68,34 @@ class Drawing:
 
 def heading(settings: Settings, task: str, variant: Variant, what: str) -> str:
     """Return the two lines above a figure."""
-    return f"{task}: {what}\n{variant}; {provenance.data_name(settings, TASKS[task].dataset)}"
+    return f"{task}: {what}\n{variant}; {provenance.data_name(settings, settings.dataset_of(task))}"
 
 
 def roc_drawing(results: Results, task: str, variant: Variant, names: tuple[str, ...], epochs: int) -> Drawing:
     """Return the ROC curves of every feature after so many epochs."""
-    points = {name: Point(task, variant, dataclasses.replace(ADAPTIVE, feature=name), 0, epochs) for name in FEATURES}
+    modalities = modalities_of(results.settings, task)
+    points = {name: Point(task, variant, Setting(name), 0, epochs) for name in features_among(modalities)}
     found = {name: results.find(point) for name, point in points.items()}
     sources = {name: evaluation for name, evaluation in found.items() if evaluation is not None}
     title = heading(results.settings, task, variant, f"ROC of the test rows after {epochs} epochs")
     missing = tuple(point for name, point in points.items() if name not in sources)
-    return Drawing(names, sources, missing, lambda: [roc.draw(sources, title)])
+    return Drawing(names, sources, missing, lambda: [roc.draw(sources, modalities, title)])
 
 
 def last_evaluation(results: Results, task: str, variant: Variant) -> Evaluation | None:
     """Return the end, which the hidden layer is of, of the longest of the runs that section 6 is about."""
     lengths = sorted({*EXPERIMENTS["performance"].epochs, *EXPERIMENTS["performance_by_epoch"].epochs})
-    found = [results.trajectory(Point(task, variant, ADAPTIVE, 0, epochs)) for epochs in lengths]
+    setting = adaptive(modalities_of(results.settings, task))
+    found = [results.trajectory(Point(task, variant, setting, 0, epochs)) for epochs in lengths]
     longest = max(filter(None, found), key=lambda trajectory: len(trajectory.history), default=None)
     return None if longest is None else longest.last
 
 
 def given_rows(settings: Settings, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
     """Return what the MLP was given for the sampled test rows."""
-    own = settings.with_embedding(variant.reduction, ADAPTIVE.user_embedding_length)
-    return projections.input_rows(own, task, ADAPTIVE.feature, variant.protocol, sample)
+    setting = adaptive(modalities_of(settings, task))
+    own = settings.with_embedding(variant.reduction, setting.user_embedding_length)
+    return projections.input_rows(own, task, setting.feature, variant.protocol, sample)
 
 
 def hidden_rows(settings: Settings, task: str, variant: Variant, run: Evaluation, sample: np.ndarray) -> np.ndarray:
@@ -110,10 +122,11 @@ PROJECTED = (
 def projection_drawing(
     results: Results, task: str, variant: Variant, names: tuple[str, ...], what: Projected
 ) -> Drawing:
-    """Return projections of test rows of vat_concat; all of a task show the same ones."""
+    """Return projections of test rows of all modalities; all of a task show the same ones."""
     settings, run = results.settings, last_evaluation(results, task, variant)
+    setting = adaptive(modalities_of(settings, task))
     if run is None:
-        return Drawing(names, {}, tuple(Point(task, variant, ADAPTIVE, 0, epochs) for epochs in SHORT_AND_LONG), list)
+        return Drawing(names, {}, tuple(Point(task, variant, setting, 0, epochs) for epochs in SHORT_AND_LONG), list)
 
     def draw() -> list[Figure]:
         clicks = run.test_rows[:, 2]
@@ -122,7 +135,7 @@ def projection_drawing(
         placed = projections.project(what.rows(settings, task, variant, run, sample), tuple(DIMENSIONS), settings.seed)
         return [projections.draw(places, clicks[sample], title) for places in placed]
 
-    return Drawing(names, {ADAPTIVE.feature: run}, (), draw)
+    return Drawing(names, {setting.feature: run}, (), draw)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,15 +163,16 @@ def drawings_of(results: Results, task: str, variant: Variant) -> list[Drawing]:
     return [kind.drawing(results, task, variant, tuple(f"{task}_{name}" for name in kind.captions)) for kind in KINDS]
 
 
+def smallest_with(settings: Settings, point: Point) -> str:
+    """Return the smallest experiment that a figure belongs to, so that nothing else is run along with it."""
+    known = experiments_of(modalities_of(settings, point.task))
+    found = [name for name, one in known.items() if point.setting in one.rows.values() and point.epochs in one.epochs]
+    return min(found, key=lambda name: len(known[name].rows))
+
+
 def command_for(settings: Settings, points: Sequence[Point]) -> str:
     """Return the command that runs what is missing, all of one variant."""
-    # The smallest experiment that has a setting, so that nothing else is run along with it.
-    smallest = sorted(EXPERIMENTS, key=lambda name: len(EXPERIMENTS[name].rows))
-    experiments = dict.fromkeys(
-        next(name for name in smallest
-             if point.setting in EXPERIMENTS[name].rows.values() and point.epochs in EXPERIMENTS[name].epochs)
-        for point in points
-    )  # fmt: skip
+    experiments = dict.fromkeys(smallest_with(settings, point) for point in points)
     tasks, variant = dict.fromkeys(point.task for point in points), points[0].variant
     words = ["--dataset", *tasks, "--experiment", *experiments, "--protocol", variant.protocol,
              "--reduction", variant.reduction, "--longest", str(max(point.epochs for point in points))]  # fmt: skip
@@ -176,7 +190,8 @@ def report_missing(settings: Settings, drawings: Sequence[Drawing]) -> None:
     for what, group in ((what, group) for what, found in groups.items() for group in found if group):
         points = [point for drawing in group for point in drawing.missing]
         features = {point.setting.feature for point in points}
-        which = "any feature" if len(features) == len(FEATURES) else ", ".join(f for f in FEATURES if f in features)
+        known = features_among(modalities_of(settings, points[0].task))
+        which = "any feature" if len(features) == len(known) else ", ".join(name for name in known if name in features)
         names = ", ".join(map(str, group))
         print(f"  {what}, no finished run of {which}: {names}; run {command_for(settings, points)}", flush=True)
 

@@ -6,6 +6,7 @@ pyplot: figures are objects like any other, and no window is needed.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,13 +18,11 @@ from matplotlib.container import BarContainer
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
-from mma4ctr.catalogue import FEATURES
+from mma4ctr.catalogue import feature_named, features_among
 from mma4ctr.store import disk
 
 # Okabe and Ito (2008), told apart under every kind of colour blindness; yellow, too pale on white, is left out.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-# The colour of a ROC curve says which modalities its feature is made of.
-COLOURS_OF_MODALITIES = dict(zip(dict.fromkeys(row.modalities for row in FEATURES.values()), COLOURS, strict=False))
 CLASSES = {"no click": COLOURS[0], "click": COLOURS[4]}  # of projections: those that are furthest apart in grey
 SHADES = "cividis"  # of the slices of a pie, from dark to light
 CHANCE = "0.6"  # the line of scores that know nothing
@@ -55,6 +54,17 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "path",  # letters as outlines: an SVG looks the same where the font is missing
     "svg.hashsalt": "mma4ctr",  # ids within an SVG do not change from run to run
 }
+
+
+def colours_of(modalities: tuple[str, ...]) -> dict[tuple[str, ...], str]:
+    """Return the colour of a ROC curve, which says which modalities its feature is made of.
+
+    Of three modalities every part has a colour of its own; of more, colours come again.
+    """
+    made_of = dict.fromkeys(feature_named(name).modalities for name in features_among(modalities))
+    return dict(zip(made_of, itertools.cycle(COLOURS), strict=False))
+
+
 # Artists take these values when they are made, so a setting for a moment would miss some; and the user's own
 # matplotlibrc must not change a figure.
 matplotlib.rcdefaults()

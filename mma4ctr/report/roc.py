@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_curve
 
-from mma4ctr.catalogue import FEATURES
+from mma4ctr.catalogue import feature_named, features_among
 from mma4ctr.report import plots
 from mma4ctr.runs.finished import Evaluation
 
@@ -40,13 +40,14 @@ def curve(labels: np.ndarray, scores: np.ndarray, most: int = MOST_POINTS) -> tu
     return false_positives, true_positives
 
 
-def draw(evaluations: Mapping[str, Evaluation], title: str) -> Figure:
-    """Draw the curves of the evaluations, by feature, in the order of the table of features."""
+def draw(evaluations: Mapping[str, Evaluation], modalities: tuple[str, ...], title: str) -> Figure:
+    """Draw the curves of the evaluations, by feature, in the order of those that modalities give."""
     figure, ((axes,),) = plots.figure(4.9, 3.4)
-    for name, feature in FEATURES.items():
+    colours = plots.colours_of(modalities)
+    for name in features_among(modalities):
         if name in evaluations:
-            found = evaluations[name]
-            style = {"color": plots.COLOURS_OF_MODALITIES[feature.modalities], "ls": LINE_STYLES[feature.fusion]}
+            found, feature = evaluations[name], feature_named(name)
+            style = {"color": colours[feature.modalities], "ls": LINE_STYLES[feature.fusion]}
             label = f"{name} ({found.figures['auc']:.4f})"
             axes.plot(*curve(found.test_rows[:, 2], found.predictions), **style, label=label)
     axes.plot((0, 1), (0, 1), color=plots.CHANCE, linestyle=":", linewidth=0.8, label="chance (0.5)")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from mma4ctr.evaluation import metrics, unseen
 from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
-from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS
+from mma4ctr.grid.experiments import EXPERIMENTS
 from mma4ctr.inputs.rows import load_fused
 from mma4ctr.published.tables import MODEL
 from mma4ctr.report.builder import EPOCHS, Column, Row, build, label_column, our_column, published_column
@@ -61,7 +61,7 @@ def seen_column(runs: TaskRuns) -> Column:
 
 def same_rows_table(runs: TaskRuns, others: Sequence[Tested]) -> Table:
     """Return all models on the rows of MMa4CTR's clean protocol, set against its longest run."""
-    trained = [Ours(runs, variant, ADAPTIVE) for variant in runs.variants if variant.protocol == "clean"]
+    trained = [Ours(runs, variant, runs.adaptive) for variant in runs.variants if variant.protocol == "clean"]
     rates = [LabelRate(name, runs.results.label_rate(others[0].longest.last, name)) for name in LABEL_RATES]
     compared = [*rows_of(trained), *rows_of(others)]
     note = SAME_ROWS
@@ -79,7 +79,7 @@ def same_rows_table(runs: TaskRuns, others: Sequence[Tested]) -> Table:
 
 def watched_table(runs: TaskRuns, baselines: Sequence[Tested]) -> Table:
     """Return RecBole's models in the published setting beside the published figures."""
-    number = EXPERIMENTS["performance"].number(runs.task)
+    number = EXPERIMENTS["performance"].number(runs.subsection)
     columns = [label_column("model"), EPOCHS]
     for title, figure in {"AUC": "auc", "LogLoss": "logloss"}.items():
         columns += [published_column(f"{title}, published", number, figure),

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mma4ctr import cli
-from mma4ctr.data.registry import TASKS
 from mma4ctr.evaluation import leak_audit
-from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS
+from mma4ctr.grid.experiments import VARIANTS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.published import tables as published
@@ -98,7 +97,7 @@ def task_section(runs: TaskRuns) -> Section:
     """Return every table and curve of one task."""
     task, settings = runs.task, runs.results.settings
     found = (
-        *(experiment_table(runs, name) for name in EXPERIMENTS if name not in PERFORMANCE),
+        *(experiment_table(runs, name) for name in runs.experiments if name not in PERFORMANCE),
         *(performance_table(runs, name) for name in PERFORMANCE),
         computation_table(runs),
     )
@@ -141,7 +140,11 @@ def audit_section(results: Results, tasks: Sequence[TaskRuns]) -> Section | None
 
     It is about tasks whose fused features are there; None where no task's are.
     """
-    tasks = [one for one in tasks if absent.has_run(results.settings, "cross_matrix.py", TASKS[one.task].dataset)]
+    tasks = [
+        one
+        for one in tasks
+        if absent.has_run(results.settings, "cross_matrix.py", results.settings.dataset_of(one.task))
+    ]
     if not tasks:
         return None
     of_order = by_user_order(results)
@@ -151,7 +154,7 @@ def audit_section(results: Results, tasks: Sequence[TaskRuns]) -> Section | None
             same = order in (None, results.settings.user_order)
             split = task if same else TaskRuns(of_order[str(order)], task.task)
             rows.append(audit_row(split, protocol, order))
-    heads = ("task", "protocol", "user order", "test users", "MMa4CTR vat_concat", "click rate of training rows",
+    heads = ("task", "protocol", "user order", "test users", "MMa4CTR, all modalities", "click rate of training rows",
              "click rate of the rows that embeddings see", "the same, labels shuffled",
              "its distance from 0.5 in standard errors")  # fmt: skip
     text = (
@@ -224,8 +227,8 @@ def build(results: Results, every: Sequence[TaskRuns]) -> Report:
     """
     settings, tasks = results.settings, [one.task for one in every]
     shown = [one for one in every if one.variants]
-    sample = any(provenance.data_name(settings, TASKS[task].dataset) == "sample data" for task in tasks)
-    datasets = list(dict.fromkeys(TASKS[task].dataset for task in tasks))
+    sample = any(provenance.data_name(settings, settings.dataset_of(task)) == "sample data" for task in tasks)
+    datasets = list(dict.fromkeys(map(settings.dataset_of, tasks)))
     sections = (
         doubts_section(settings, datasets),
         absent.section(absent.sentences(settings, every)),

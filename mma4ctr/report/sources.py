@@ -7,8 +7,8 @@ import functools
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from mma4ctr.data.registry import TASKS
-from mma4ctr.grid.experiments import ADAPTIVE, EXPERIMENTS, VARIANTS, Point, Setting, Variant
+from mma4ctr.data.registry import modalities_of, task_of
+from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS, Point, Setting, Variant, adaptive, experiments_of
 from mma4ctr.grid.results import Results
 from mma4ctr.published.tables import MODEL
 from mma4ctr.report import provenance
@@ -63,7 +63,11 @@ class TaskRuns:
 
     def __init__(self, results: Results, task: str) -> None:
         self.results, self.task = results, task
-        self.ours = provenance.ours(results.settings, TASKS[task].dataset)
+        declared = task_of(results.settings, task)
+        self.subsection = declared.subsection
+        self.ours = provenance.ours(results.settings, declared.dataset)
+        self.modalities = modalities_of(results.settings, task)
+        self.experiments, self.adaptive = experiments_of(self.modalities), adaptive(self.modalities)
         self.variants = [variant for variant in VARIANTS if self._has_runs(variant)]
 
     @functools.cached_property
@@ -74,7 +78,7 @@ class TaskRuns:
     def _has_runs(self, variant: Variant) -> bool:
         return any(
             self.evaluations(variant, setting, epochs)
-            for experiment in EXPERIMENTS.values()
+            for experiment in self.experiments.values()
             for setting in experiment.rows.values()
             for epochs in experiment.epochs
         )
@@ -86,20 +90,20 @@ class TaskRuns:
         return tuple(evaluation for evaluation in map(self.results.find, points) if evaluation is not None)
 
     def any_evaluation(self, variant: Variant) -> Evaluation | None:
-        """Return an evaluation of vat_concat with the published settings, None where there is none."""
+        """Return an evaluation of all modalities with the published settings, None where there is none."""
         found = (
             one
             for name in ("performance_by_epoch", "epochs")
-            for setting in EXPERIMENTS[name].rows.values()
-            for epochs in EXPERIMENTS[name].epochs
+            for setting in self.experiments[name].rows.values()
+            for epochs in self.experiments[name].epochs
             for one in self.evaluations(variant, setting, epochs)
         )
         return next(found, None)
 
-    def longest_run(self, variant: Variant, setting: Setting = ADAPTIVE) -> FinishedRun | None:
-        """Return the longest run of a setting, by default vat_concat as published, from the first seed."""
+    def longest_run(self, variant: Variant, setting: Setting | None = None) -> FinishedRun | None:
+        """Return the longest run of a setting, by default all modalities as published, from the first seed."""
         lengths = reversed(EXPERIMENTS["performance_by_epoch"].epochs)
-        points = (Point(self.task, variant, setting, 0, epochs) for epochs in lengths)
+        points = (Point(self.task, variant, setting or self.adaptive, 0, epochs) for epochs in lengths)
         return next((found for point in points if (found := self.results.trajectory(point)) is not None), None)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from mma4ctr.data.registry import DATASETS
+from mma4ctr.data.registry import dataset_of
 from mma4ctr.published.logs import Bucket
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading
@@ -30,13 +30,12 @@ def weighted_mean(ratios: Mapping[str, float], weights: Mapping[str, int]) -> fl
     return sum(weight * ratios[action] for action, weight in weights.items()) / sum(weights.values())
 
 
-def with_weighted_mean(ratios: Mapping[str, float], dataset: str) -> dict[str, float]:
-    """Return `ratios` with their weighted mean, where the actions of `dataset` have weights."""
-    weights = DATASETS[dataset].weights
+def with_weighted_mean(ratios: Mapping[str, float], weights: Mapping[str, int]) -> dict[str, float]:
+    """Return `ratios` with their weighted mean, where the actions have weights."""
     return {**ratios, WEIGHTED_MEAN: weighted_mean(ratios, weights)} if weights else dict(ratios)
 
 
-def negatives_per_positive(actions: Mapping[str, int], dataset: str) -> dict[str, float]:
+def negatives_per_positive(actions: Mapping[str, int], weights: Mapping[str, int]) -> dict[str, float]:
     """Return the rows without an action for each row with it, and the weighted mean of these ratios.
 
     The weighted mean and the ratio of the click are two things: for WeChat the published ratios give 398.17 and
@@ -45,10 +44,10 @@ def negatives_per_positive(actions: Mapping[str, int], dataset: str) -> dict[str
     Parameters
     ----------
     actions : the artefact ``actions``: ``rows``, and the positive rows of each action
-    dataset : decides the weights of the actions, if they have any
+    weights : those of the actions, if they have any
     """
     ratios = {name: ratio(positives, actions["rows"]) for name, positives in actions.items() if name != "rows"}
-    return with_weighted_mean(ratios, dataset)
+    return with_weighted_mean(ratios, weights)
 
 
 def shares(histogram: np.ndarray, buckets: tuple[Bucket, ...]) -> np.ndarray:
@@ -74,13 +73,14 @@ def ratios_of(settings: Settings, dataset: str) -> dict[str, tuple[float, float 
 
     The published one is None where nothing is published about the data set.
     """
-    computed = negatives_per_positive(actions_of(settings, dataset), dataset)
-    log, weights = DATASETS[dataset].published, DATASETS[dataset].weights
-    published: Mapping[str, float] = with_weighted_mean(log.ratios, dataset) if log else {}
+    known = dataset_of(settings, dataset)
+    log, weights = known.published, known.weights
+    computed = negatives_per_positive(actions_of(settings, dataset), weights)
+    published: Mapping[str, float] = with_weighted_mean(log.ratios, weights) if log else {}
     names: dict[str, str] = {}
     if weights:
         threshold = settings.own_of(dataset)[THRESHOLD]
-        published_threshold = DATASETS[dataset].settings[THRESHOLD].default
+        published_threshold = known.settings[THRESHOLD].default
         elsewhere = "" if threshold == published_threshold else f"; published: {published_threshold:g}"
         names = {action: f"{action} (weight {weight})" for action, weight in weights.items()} | {
             "click": f"click (at threshold {threshold:g}{elsewhere})",
@@ -95,7 +95,7 @@ def buckets_of(settings: Settings, dataset: str, artefact: str) -> tuple[np.ndar
     The buckets are those in which the full log was published, powers of ten where it was not.
     """
     histogram = reading.load(settings, artefact, dataset=dataset)
-    log = DATASETS[dataset].published
+    log = dataset_of(settings, dataset).published
     buckets = getattr(log, artefact) if log else POWERS_OF_TEN
     return shares(histogram, buckets), buckets, int(histogram[:, 1].sum())
 

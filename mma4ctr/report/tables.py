@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
-from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS, Experiment, Variant
+from mma4ctr.grid.experiments import VARIANTS, Experiment, Variant
 from mma4ctr.published import tables as published
 from mma4ctr.report.builder import EPOCHS, Column, Row, build, label_column, our_column, published_column
 from mma4ctr.report.cells import BLANK, CONTRADICTED, DIFFERENT, signed
@@ -32,9 +32,9 @@ BASELINES_NOTE = (
 )
 
 
-def title_of(experiment: Experiment, task: str) -> str:
+def title_of(experiment: Experiment, subsection: str | None) -> str:
     """Return the title of an experiment's table, with its published number."""
-    number = experiment.number(task)
+    number = experiment.number(subsection)
     return f"{number}: {experiment.title}" if number else f"{experiment.title} (no published table)"
 
 
@@ -42,7 +42,7 @@ def note_of(experiment: Experiment, table: Table) -> str:
     """Return what has to be known to read an experiment's table."""
     setting, after = experiment.reference
     names = [label for label, one in experiment.rows.items() if one == setting and label]
-    what = names[0] if names else "vat_concat with the published settings"
+    what = names[0] if names else f"{setting.feature} with the published settings"
     contradicted = any(cell.mark == CONTRADICTED for row in table.rows for cell in row)
     reference = f"{what} after {after} epochs" if after else f"{what} after as many epochs"
     return NOTE.format(reference) + TRAJECTORY_NOTE + (CONTRADICTED_NOTE if contradicted else "")
@@ -64,11 +64,11 @@ def label_rates(runs: TaskRuns, name: str) -> dict[Variant, LabelRate]:
 
 def experiment_table(runs: TaskRuns, name: str) -> Table:
     """Return the table of one experiment: published, ours, difference; then every other variant."""
-    experiment = EXPERIMENTS[name]
+    experiment = runs.experiments[name]
     rows = [our_row(runs, experiment, label or "default", label, epochs)
             for label in experiment.rows for epochs in experiment.epochs]  # fmt: skip
     rows += [Row(Cell(rate), None, label_rates(runs, rate), model=rate) for rate in LABEL_RATES]
-    printed = published_column("published", experiment.number(runs.task), "auc")
+    printed = published_column("published", experiment.number(runs.subsection), "auc")
 
     def gap(row: Row) -> Cell:
         theirs, ours = printed.cell(row).value, row.value(VARIANTS[0], "auc")
@@ -76,7 +76,7 @@ def experiment_table(runs: TaskRuns, name: str) -> Table:
 
     columns = [label_column("setting"), EPOCHS, printed, Column("ours − published", gap),
                *(our_column(f"{runs.ours}: {variant}", "auc", variant) for variant in runs.variants)]  # fmt: skip
-    table = build(title_of(experiment, runs.task), columns, rows)
+    table = build(title_of(experiment, runs.subsection), columns, rows)
     return dataclasses.replace(table, note=note_of(experiment, table))
 
 
@@ -94,8 +94,8 @@ def first(found: Sequence[Tested], epochs: int | None = None) -> Tested | None:
 
 def performance_table(runs: TaskRuns, name: str) -> Table:
     """Return the table that sets MMa4CTR beside the others after so many epochs, with LogLoss where it has one."""
-    experiment = EXPERIMENTS[name]
-    number = experiment.number(runs.task)
+    experiment = runs.experiments[name]
+    number = experiment.number(runs.subsection)
     rows = [our_row(runs, experiment, published.MODEL, "", epochs) for epochs in experiment.epochs]
     for model, native in models_of(runs, number):
         same = [one for one in runs.others if (one.model, one.native) == (model, native)]
@@ -108,5 +108,5 @@ def performance_table(runs: TaskRuns, name: str) -> Table:
     for title, figure in PERFORMANCE_FIGURES[name].items():
         columns.append(published_column(f"{title}, published", number, figure))
         columns += [our_column(f"{title}, {runs.ours}: {variant}", figure, variant) for variant in runs.variants]
-    table = build(title_of(experiment, runs.task), columns, rows)
+    table = build(title_of(experiment, runs.subsection), columns, rows)
     return dataclasses.replace(table, note=note_of(experiment, table) + BASELINES_NOTE)

@@ -8,9 +8,8 @@ import functools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from mma4ctr.catalogue import FEATURES
+from mma4ctr.catalogue import feature_named
 from mma4ctr.cli import UserError
-from mma4ctr.data.registry import TASKS
 from mma4ctr.features import fusion
 from mma4ctr.models import registry
 from mma4ctr.protocol import PROTOCOLS, SEEDED
@@ -169,10 +168,10 @@ def built_on(settings: Settings, task: str, feature: str, protocol: str, *, read
     UserError
         If an earlier step has not run, or ran with other settings or inputs.
     """
-    dataset = TASKS[task].dataset
+    dataset = settings.dataset_of(task)
     records.require(settings, "preprocess_inter.py", dataset)  # before others: the first missing step is to be named
     there = records.require(settings, "preprocess_multimodal.py", dataset).contains
-    for modality in FEATURES[feature].modalities:
+    for modality in feature_named(feature).modalities:
         if modality not in there:
             raise UserError(
                 f"{feature} needs the {modality} modality, for which {dataset} has no features: its files are missing "
@@ -192,7 +191,11 @@ def references_of(settings: Settings, config: Mapping[str, Any]) -> dict[str, di
     found = {}
     for name in config["built_on"]:
         script, _, variant = name.partition(" ")
-        found[name] = {"script": script, "dataset": TASKS[config["task"]].dataset, "keys": keys if variant else {}}
+        found[name] = {
+            "script": script,
+            "dataset": settings.dataset_of(config["task"]),
+            "keys": keys if variant else {},
+        }
     return found
 
 

@@ -8,9 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mma4ctr.catalogue import FEATURES
 from mma4ctr.cli import UserError
-from mma4ctr.data.registry import TASKS
 from mma4ctr.features import fusion
 from mma4ctr.published import tables as published
 from mma4ctr.runs import finished
@@ -77,8 +75,7 @@ class Tested:
     @property
     def on_fused_rows(self) -> bool:
         """Whether it was tested on the rows of the fused features, which all but single modalities share."""
-        feature = self.longest.metrics["feature"]
-        return feature not in FEATURES or fusion.covers(feature) == fusion.FUSED
+        return not self.native or fusion.covers(self.longest.metrics["feature"]) == fusion.FUSED
 
     def fits(self, protocol: str, reduction: str) -> bool:
         """Tell whether it belongs to the columns of a protocol and of a reduction of user embeddings, if it has one."""
@@ -149,7 +146,8 @@ def baselines(results: FinishedRuns, task: str) -> list[Tested]:
     for run in load(results, native=False):
         content = run.metrics
         watched = content["protocol"] == "published"
-        if TASKS[content["task"]].dataset == TASKS[task].dataset if watched else content["task"] == task:
+        of_both = [results.settings.dataset_of(one) for one in (content["task"], task)]
+        if len(set(of_both)) == 1 if watched else content["task"] == task:
             options = records.identity(run.config["options"])
             key = (content["protocol"], content["baseline"], remarks_of(content), options)
             groups.setdefault(key, []).append(run)
@@ -196,7 +194,8 @@ def of_task(results: FinishedRuns, task: str) -> list[Tested]:
 def commands(results: FinishedRuns) -> list[list[str]]:
     """Return the words after ``python baseline/comp.py`` that give RecBole's runs again, one command for each task."""
     groups: dict[tuple, list[FinishedRun]] = {}
-    for run in sorted(load(results, native=False), key=lambda run: list(TASKS).index(run.metrics["task"])):
+    tasks = [task.name for dataset in results.settings.datasets.values() for task in dataset.tasks]
+    for run in sorted(load(results, native=False), key=lambda run: tasks.index(run.metrics["task"])):
         content = run.metrics
         key = (content["protocol"], content["task"], content["negatives"] == "observed")
         groups.setdefault((*key, tuple(run.config["tested"]), tuple(content.get("laid_over", ()))), []).append(run)

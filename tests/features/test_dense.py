@@ -16,7 +16,7 @@ import pytest
 import cross_matrix
 import gen_matrix
 from bad_input import listing, refusal
-from mma4ctr.catalogue import FEATURES
+from mma4ctr.catalogue import feature_named
 from mma4ctr.data.registry import TASKS, tasks_of
 from mma4ctr.features import dense
 from mma4ctr.inputs import gather
@@ -49,7 +49,7 @@ def with_length(paths: Settings, folder: Path, length: int) -> Settings:
 
 def run(paths: Settings, feature: str, dataset: str, protocol: str, *layout: str) -> None:
     """Run the step that writes a feature."""
-    step = STEPS[FEATURES[feature].fusion]
+    step = STEPS[feature_named(feature).fusion]
     step.main(["--paths", str(paths.file), "--dataset", dataset, "--protocol", protocol, "--dense", *layout])
 
 
@@ -59,13 +59,15 @@ def run(paths: Settings, feature: str, dataset: str, protocol: str, *layout: str
 def user_vectors(paths: Settings, task: str, protocol: str, feature: str) -> list[list[float]]:
     """Return the embeddings of each user, those of the feature's modalities one after another."""
     ending = f"{protocol}_{paths.user_reduction}_{paths.user_embedding_length}.npy"
-    files = [paths.user_embedding_path / f"{task}_{modality}_{ending}" for modality in FEATURES[feature].modalities]
+    files = [
+        paths.user_embedding_path / f"{task}_{modality}_{ending}" for modality in feature_named(feature).modalities
+    ]
     return [[x for row in rows for x in row] for rows in zip(*(np.load(file).tolist() for file in files), strict=True)]
 
 
 def item_vectors(paths: Settings, dataset: str, feature: str) -> dict[int, list[float]]:
     """Return each item's features by its id."""
-    fusion, modalities, matrix = FEATURES[feature].fusion, FEATURES[feature].modalities, paths.matrix_path
+    fusion, modalities, matrix = feature_named(feature).fusion, feature_named(feature).modalities, paths.matrix_path
     if fusion == "single":
         ids, tables = np.load(paths.modal_path / f"{dataset}_{feature}_items.npy"), []
         files = [paths.modal_path / f"{dataset}_{feature}.npy"]
@@ -118,7 +120,7 @@ def test_ids_and_length_0_are_rows_joined_one_by_one(
     own: Settings, tmp_path: Path, dataset: str, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(dense, "ROWS_AT_ONCE", 1_000)
-    tasks = tasks_of([dataset])
+    tasks = list(tasks_of(own, [dataset]))
     for feature in ("visual", "vat_concat"):
         run(own, feature, dataset, protocol, "ids")
         for task in tasks:

@@ -52,7 +52,7 @@ def copied(folder: Path, tiny: Settings, tiny_raw: Path) -> Path:
 
 
 def test_the_plan_is_the_published_one() -> None:
-    wanted = points(["wechat"], [FIRST], EXPERIMENTS, 1, 100)
+    wanted = points(load_path(), ["wechat"], [FIRST], EXPERIMENTS, 1, 100)
     jobs = plan.jobs_of(wanted)
     assert len(jobs) == 35
     assert sum(job.last.epochs for job in jobs) == 2 * 100 + 33 * 30
@@ -65,7 +65,7 @@ def test_the_plan_is_the_published_one() -> None:
 
 
 def test_what_takes_too_long_is_left_out() -> None:
-    wanted = points(["wechat"], [FIRST], EXPERIMENTS, 2, 10)
+    wanted = points(load_path(), ["wechat"], [FIRST], EXPERIMENTS, 2, 10)
     assert {point.epochs for point in wanted} == {5, 10}
     assert {point.seed for point in wanted} == {0, 1}
 

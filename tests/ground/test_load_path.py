@@ -22,6 +22,7 @@ PUBLISHED = (
     *("matrix_path", "feed_embedding", "torch_model_path", "user_embedding_path", "saved_path", "temp_path"),
 )
 SWITCHES = (
+    "datasets",
     *("protocol", "user_order", "user_embedding_length", "user_reduction", "min_interactions", "click_threshold"),
     "seed",
 )
@@ -29,7 +30,8 @@ KEYS = keys_of(DATASETS)
 
 
 def folders_of(paths: Settings) -> dict[str, Path]:
-    return {key: value for key, value in paths.by_key().items() if isinstance(value, Path)}
+    """Return the folders that data sets of code and steps have; declared data sets have further ones."""
+    return {key: value for key, value in paths.by_key().items() if isinstance(value, Path) and key in PUBLISHED}
 
 
 def write(folder: Path, **content: object) -> Path:
@@ -45,7 +47,7 @@ def test_a_file_with_the_published_keys_alone_loads(tmp_path: Path) -> None:
     assert all(paths.by_key()[key] == parent / "some" / key for key in PUBLISHED[1:])
     assert (paths.protocol, paths.user_embedding_length, paths.user_reduction) == ("published", 21, "pca")
     assert (paths.own["click_threshold"], paths.seed, paths.user_order) == (0.5, 0, "seeded")
-    assert dict(paths.min_interactions) == {"wechat": 100, "tiktok": 4000}
+    assert {name: paths.min_interactions[name] for name in DATASETS} == {"wechat": 100, "tiktok": 4000}
 
 
 def test_the_keys_are_the_published_ones_and_the_switches(tmp_path: Path) -> None:
@@ -58,6 +60,7 @@ def test_the_defaults_are_the_shipped_file(tmp_path: Path) -> None:
     assert set(shipped) == set(KEYS)
     defaults, given = load_path(write(tmp_path)), load_path(write(tmp_path, **shipped))
     assert defaults == given
+    assert load_path().declarations == DEFAULT_FILE.parent / "datasets"
     assert load_path().parent_folder == DEFAULT_FILE.parent / shipped["parent_folder"]
 
 
@@ -103,8 +106,8 @@ def test_it_prints_every_key(tmp_path: Path, capsys: pytest.CaptureFixture) -> N
     (tmp_path / "data").mkdir()
     load_path_script.main(["--paths", str(write(tmp_path, seed=5))])
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == list(KEYS)
-    assert f"{tmp_path / 'data'} (exists)" in lines[0]
+    assert [key for line in lines if (key := line.split()[0]) in KEYS] == list(KEYS)
+    assert f"{tmp_path / 'data'} (exists)" in lines[1]
     assert lines[-1].split() == ["seed", "5"]
 
 

@@ -47,12 +47,13 @@ def test_numbers_that_mean_nothing_are_refused(option: str, text: str, capfd: py
 
 
 def test_features_are_named_by_one_of_two_options() -> None:
-    assert catalogue.features_of(None, None) == ("vat_concat",)
-    assert catalogue.features_of(None, "only_one") == ("visual", "acoustic", "textual")
-    assert catalogue.features_of("va_cross", None) == ("va_cross",)
-    for feature, group in (("", None), ("visual", "only_one"), ("", "only_one")):
+    three = catalogue.MODALITIES
+    assert catalogue.features_of(three, None, None) == ("vat_concat",)
+    assert catalogue.features_of(three, None, "only_one") == three
+    assert catalogue.features_of(three, "va_cross", None) == ("va_cross",)
+    for feature, group in (("", None), ("visual", "only_one"), ("", "only_one"), (None, "quad_cross")):
         with pytest.raises(UserError):
-            catalogue.features_of(feature, group)
+            catalogue.features_of(three, feature, group)
 
 
 @pytest.mark.parametrize(("field", "value"), [

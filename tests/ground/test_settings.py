@@ -22,7 +22,7 @@ def test_it_travels_and_is_written_again(tmp_path: Path) -> None:
     settings = load_settings(write(tmp_path / "a", given))
     travelled = pickle.loads(pickle.dumps(settings))
     assert travelled == settings
-    assert {name: type(dataset) for name, dataset in travelled.datasets.items()} == {
+    assert {name: type(travelled.datasets[name]) for name in DATASETS} == {
         name: type(dataset) for name, dataset in DATASETS.items()
     }
     changed = dataclasses.replace(settings, seed=3)

@@ -13,7 +13,7 @@ import pytest
 
 from dense import dense_part, everything
 from load_path import load_path
-from mma4ctr.catalogue import FEATURES, MODALITIES
+from mma4ctr.catalogue import MODALITIES, features_among
 from mma4ctr.cli import UserError
 from mma4ctr.features import build
 from mma4ctr.features import dense as dense_files
@@ -107,7 +107,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.mark.parametrize("dataset", FULL)
 def test_in_features_of_every_feature(wide: Settings, dataset: str, protocol: str) -> None:
     _, in_features, _ = FULL[dataset]
-    found = {name: gather.load(wide, TASK_OF[dataset], name, protocol, {"content"}).sizes.content for name in FEATURES}
+    features = features_among(MODALITIES)
+    found = {name: gather.load(wide, TASK_OF[dataset], name, protocol, {"content"}).sizes.content for name in features}
     assert found == in_features
 
 
@@ -119,7 +120,7 @@ def test_length_0_takes_the_bare_user_id(wide: Settings, dataset: str) -> None:
     assert factors.sizes.content == in_features
     ids = reading.load(paths, "users", dataset=dataset)[:, 0]
     np.testing.assert_allclose(factors.content.users.ravel(), (ids - ids.min()) / np.ptp(ids), rtol=1e-6)
-    for feature in set(FEATURES) - {"vat_concat"}:
+    for feature in set(features_among(MODALITIES)) - {"vat_concat"}:
         with pytest.raises(UserError, match="user_embedding_length is 0"):
             gather.load(paths, TASK_OF[dataset], feature, "clean", {"content"})
 
@@ -166,7 +167,7 @@ def test_few_items_give_fewer_columns_and_no_crash(tmp_path: Path, dataset: str,
         for modality, width in FULL[dataset][0].items()
     })  # fmt: skip
     write_features(paths, dataset)
-    for feature in FEATURES:
+    for feature in features_among(MODALITIES):
         ids, table = build.load_items(paths, dataset, feature)
         assert len(ids) == len(table) == items
         assert 0 < table.shape[1] <= 128

@@ -12,7 +12,7 @@ import torch
 from sklearn.preprocessing import MinMaxScaler
 
 from dense import dense_of, dense_part, everything
-from mma4ctr.catalogue import FEATURES, MODALITIES
+from mma4ctr.catalogue import MODALITIES, feature_named, features_among
 from mma4ctr.data.registry import TASKS
 from mma4ctr.features.build import load_items
 from mma4ctr.inputs import gather
@@ -35,7 +35,8 @@ def test_a_feature_covers_the_items_that_have_what_it_needs(tiny: Settings) -> N
         }
         every = set.intersection(*having.values())
         assert all(len(own) > len(every) > 0 for own in having.values())
-        for feature, row in FEATURES.items():
+        for feature in features_among(MODALITIES):
+            row = feature_named(feature)
             ids, _ = load_items(tiny, dataset, feature)
             assert set(ids.tolist()) == (having[feature] if row.fusion == SINGLE else every)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from mma4ctr.catalogue import FEATURES
+from mma4ctr.catalogue import MODALITIES, features_among
 from mma4ctr.cli import UserError
 from mma4ctr.data.registry import TASKS
 from mma4ctr.published import tables as published
@@ -102,7 +102,7 @@ def test_configurations_are_resolved() -> None:
     ours, theirs = rows.filter(pl.col("model") == "MMa4CTR"), rows.filter(pl.col("model") != "MMa4CTR")
     assert theirs.select(published.CONFIGURATION).null_count().row(0) == (len(theirs),) * 5
     assert ours.select(published.CONFIGURATION).null_count().row(0) == (0,) * 5
-    assert set(ours["feature"]) == set(FEATURES)
+    assert set(ours["feature"]) == set(features_among(MODALITIES))
     found = cell(rows, "5.1.5", setting="user_embedding_length=0", epochs=10)
     assert [found[key] for key in published.CONFIGURATION] == [0.001, 8192, "vat_concat", 0, "with"]
     found = cell(rows, "4.2.2", setting="learning_rate=0.00001", epochs=30)

@@ -59,7 +59,7 @@ def figures_of(file: Path) -> dict[str, bytes]:
 )
 def test_ratios_are_those_of_an_oracle(rows: int, parts: list[float]) -> None:
     positives = {name: int(part * rows) for name, part in zip(DATASETS["wechat"].actions, parts, strict=True)}
-    found = statistics.negatives_per_positive({"rows": rows, **positives}, "wechat")
+    found = statistics.negatives_per_positive({"rows": rows, **positives}, DATASETS["wechat"].weights)
     assert list(found) == [*positives, statistics.WEIGHTED_MEAN]
     exact = {name: Fraction(rows - number, number) if number else math.inf for name, number in positives.items()}
     for name, ratio in exact.items():
@@ -70,7 +70,7 @@ def test_ratios_are_those_of_an_oracle(rows: int, parts: list[float]) -> None:
 
 
 def test_tiktok_has_two_ratios_and_no_mean() -> None:
-    found = statistics.negatives_per_positive({"rows": 9, "finish": 3, "like": 0}, "tiktok")
+    found = statistics.negatives_per_positive({"rows": 9, "finish": 3, "like": 0}, {})
     assert found == {"finish": 2.0, "like": math.inf}
 
 

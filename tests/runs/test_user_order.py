@@ -168,5 +168,5 @@ def test_the_report_audits_both_orders_beside_what_was_trained_in_each(
         for row, name in zip(shown, USER_ORDERS, strict=False):
             test = np.load(runs.folder_of(own, found[name]["run"]) / "test_rows.npy")
             assert row["test users"].value == len(np.unique(test[:, 0]))
-            assert row["MMa4CTR vat_concat"].value == pytest.approx(found[name]["auc"])
-        assert shown[2]["MMa4CTR vat_concat"].text == ""
+            assert row["MMa4CTR, all modalities"].value == pytest.approx(found[name]["auc"])
+        assert shown[2]["MMa4CTR, all modalities"].text == ""

@@ -16,8 +16,9 @@ import mlp
 import preprocess_inter
 import preprocess_multimodal
 from bad_input import refusal
-from mma4ctr.catalogue import FEATURES, Feature
+from mma4ctr.catalogue import features_among
 from mma4ctr.data.registry import DATASETS, load_settings
+from mma4ctr.features import fusion
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
@@ -95,7 +96,7 @@ def test_a_new_feature_is_built_and_changes_nothing_else(
 
     to, before = ["--paths", str(built), "--dataset", "wechat"], record()
     with monkeypatch.context() as patch:
-        patch.setitem(FEATURES, "tv_cross", Feature(("textual", "visual"), "cross", "dou_cross"))
+        patch.setattr(fusion, "features_among", lambda modalities: (*features_among(modalities), "tv_cross"))
         cross_matrix.main(to)
         assert "tv_cross" in capfd.readouterr().out
         assert (built.parent / "matrix" / "wechat_tv_cross.npy").exists()

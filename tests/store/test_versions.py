@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ import get_user_embedding
 import mlp
 from bad_input import SCRIPTS, listing, named_in, refusal, run_with_what_it_asks_for
 from load_path import load_path
-from mma4ctr.catalogue import FEATURES, TEXTUAL, VISUAL, Feature
+from mma4ctr import catalogue
 from mma4ctr.data.registry import DATASETS
+from mma4ctr.features import fusion
 from mma4ctr.features.build import load_items
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.store import reading, records
@@ -132,6 +134,13 @@ def times(folder: Path) -> dict[str, int]:
     return {name: (folder / name).stat().st_mtime_ns for name in listing(folder)}
 
 
+def with_features(monkeypatch: pytest.MonkeyPatch, change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+    """Let the catalogue have other features, for whoever asks it."""
+    usual = catalogue.features_among
+    for module in (catalogue, fusion):
+        monkeypatch.setattr(module, "features_among", lambda modalities: change(usual(modalities)))
+
+
 def test_a_new_feature_is_built_though_all_else_is_current(
     built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
@@ -140,7 +149,7 @@ def test_a_new_feature_is_built_though_all_else_is_current(
     trained = runs(built)
     cross_matrix.main(to)
     assert "up to date" in capfd.readouterr().out
-    monkeypatch.setitem(FEATURES, "tv_concat", Feature((TEXTUAL, VISUAL), "concat", "dou_concat"))
+    with_features(monkeypatch, lambda known: (*known, "tv_concat"))
     line = refusal(capfd, mlp.main, [*to, "--feature", "tv_concat", *TRAIN])
     assert line.endswith(f"missing; run python cross_matrix.py --paths {built} --dataset wechat first")
     cross_matrix.main(to)
@@ -154,7 +163,9 @@ def test_a_new_feature_is_built_though_all_else_is_current(
 
     ids, table = load_items(settings, "wechat", "tv_concat")
     assert ids.tolist() == reading.load(settings, "fused_items", dataset="wechat").tolist()
-    fused = [reading.load(settings, "fused_modality", dataset="wechat", modality=name) for name in (TEXTUAL, VISUAL)]
+    fused = [
+        reading.load(settings, "fused_modality", dataset="wechat", modality=name) for name in ("textual", "visual")
+    ]
     assert table.tobytes() == np.hstack(fused).tobytes()
     assert runs(built) == trained
     mlp.main([*to, "--feature", "tv_concat", *TRAIN])
@@ -167,6 +178,6 @@ def test_a_new_feature_is_built_though_all_else_is_current(
 def test_a_feature_that_left_the_catalogue_leaves_the_others_current(
     built: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
-    monkeypatch.delitem(FEATURES, "vt_concat")
+    with_features(monkeypatch, lambda known: tuple(name for name in known if name != "vt_concat"))
     cross_matrix.main(["--paths", str(built), *WECHAT])
     assert "up to date" in capfd.readouterr().out

@@ -18,9 +18,9 @@ from mma4ctr.data.contract import DataSet
 from mma4ctr.data.feed_info import ID, read_feed_info
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
+from mma4ctr.keys import Key, is_number
 from mma4ctr.published import logs
 from mma4ctr.sampling import wechat as sample_logs
-from mma4ctr.settings import Key, is_number
 
 # The last release of keras-preprocessing, 1.1.2, asks for np.unicode_, a name that NumPy 2 no longer has.
 vars(np).setdefault("unicode_", np.str_)
