@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,21 @@ def sample(folder: Path, name: str) -> tuple[Settings, list[str]]:
 def test_every_declaration_has_a_sample_and_the_other_way_round() -> None:
     assert list(public.NAMES) == SHIPPED == sorted(FORMATS) == sorted(COLUMNS)
     assert set(SHIPPED) <= set(load_path().datasets)
+
+
+def test_the_documentation_has_the_facts_of_the_declarations() -> None:
+    text = (ROOT / "docs" / "datasets.md").read_text()
+    rows = re.findall(
+        r"^\| `(\w+)` \| [^|]+ \| ([\d,]+) \| ([\d,]+) \| ([\d,]+) \| [^|]+ \| (.+) \|$", text, re.MULTILINE
+    )
+    assert sorted(name for name, *_ in rows) == SHIPPED
+    datasets = load_path().datasets
+    for name, *numbers, modalities in rows:
+        published = datasets[name].published
+        assert [int(number.replace(",", "")) for number in numbers] == [
+            published.users, published.items, published.rows,
+        ]  # fmt: skip
+        assert re.sub(r" \([^)]*\)", "", modalities).split(", ") == list(datasets[name].modalities)
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -133,8 +150,15 @@ def check_modalities(settings: Settings, name: str, kept: list[int]) -> None:
         assert len(matrix) == len(items)
         assert matrix.shape[1] == columns if is_exact else 1 <= matrix.shape[1] <= columns
         assert np.ptp(matrix, axis=0).max() > 0
-        if modality != "tags":  # which some videos of KuaiRand have none of
-            assert items.tolist() == kept
+        assert items.tolist() == (kept if modality != "tags" else tagged(settings.raw_folder(name), kept))
+
+
+def tagged(folder: Path, kept: list[int]) -> list[int]:
+    """Return the kept videos of KuaiRand that have a tag."""
+    with (folder / "video_features_basic_pure.csv").open(newline="") as file:
+        tags = {int(row["video_id"]): row["tag"] for row in csv.DictReader(file)}
+    assert "" in tags.values()
+    return [video for video in kept if tags[video]]
 
 
 def test_a_declared_data_set_has_a_grid_and_a_report(
