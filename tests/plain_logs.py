@@ -82,7 +82,7 @@ FORMATS: dict[str, Format] = {
     ),
     "kuairand_pure": Format(
         ("log_standard_4_08_to_4_21_pure.csv", "log_standard_4_22_to_5_08_pure.csv"), ",", True, (0, 1, 4), 20,
-        {"kuairand_pure_click": _is_1(5), "kuairand_pure_longview": _is_1(11), "kuairand_pure_like": _is_1(6)},
+        {"kuairand_pure_click": _is_1(5), "kuairand_pure_long_view": _is_1(11), "kuairand_pure_like": _is_1(6)},
     ),
     "kuaishou": Format(("train_interaction.txt",), "\t", False, (0, 1, 5), 20, {"kuaishou": _is_1(2)}),
     "microvideo_1_7m": Format(("train_data.csv",), ",", True, (0, 1, 4), 20, {"microvideo_1_7m": _is_1(3)}),

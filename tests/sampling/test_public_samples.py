@@ -99,7 +99,7 @@ def test_the_script_writes_them_with_a_path_json(samples: Path, tmp_path: Path, 
     sample_data.main(to)
     said = capfd.readouterr().out
     assert f"next: python preprocess_inter.py --paths {tmp_path / 'path.json'}" in said
-    assert said.rstrip().endswith("taobao, kuairand_pure_click, kuairand_pure_longview, kuairand_pure_like")
+    assert said.rstrip().endswith("taobao, kuairand_pure_click, kuairand_pure_long_view, kuairand_pure_like")
     for name in ("taobao", "kuairand_pure"):
         assert content_of(tmp_path / "dataset" / name) == content_of(samples / name)
     assert json.loads((tmp_path / "path.json").read_text()) == {"parent_folder": ".", "seed": 0}
