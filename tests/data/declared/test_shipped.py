@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib.util
 import json
 import re
 from pathlib import Path
@@ -159,6 +160,23 @@ def tagged(folder: Path, kept: list[int]) -> list[int]:
         tags = {int(row["video_id"]): row["tag"] for row in csv.DictReader(file)}
     assert "" in tags.values()
     return [video for video in kept if tags[video]]
+
+
+def test_a_real_log_has_the_published_size(tmp_path: Path) -> None:
+    recbole = importlib.util.find_spec("recbole")
+    if recbole is None:
+        pytest.skip("RecBole, which brings MovieLens 100k along, is not installed; make test installs it")
+    folder = Path(str(recbole.origin)).parent / "dataset_example" / "ml-100k"
+    file = tmp_path / "path.json"
+    file.write_text(json.dumps({"parent_folder": ".", "ml100k_recbole_dataset_path": str(folder)}))
+    for step in (preprocess_inter, preprocess_multimodal):
+        step.main(["--paths", str(file)])
+    settings = load_path(file)
+    published = {"rows": 100_000, "users": 943, "items": 1_682}
+    assert records.require(settings, records.INTER, "ml100k_recbole").counts["kept"] == published
+    assert reading.load_json(settings, "actions", dataset="ml100k_recbole") == {"rows": 100_000, "like": 55_375}
+    for modality in ("textual", "genres"):
+        assert len(reading.load(settings, "modality_items", dataset="ml100k_recbole", modality=modality)) == 1_682
 
 
 def test_a_declared_data_set_has_a_grid_and_a_report(
