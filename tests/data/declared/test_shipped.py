@@ -77,7 +77,7 @@ def test_the_documentation_has_the_facts_of_the_declarations() -> None:
     assert sorted(name for name, *_ in rows) == SHIPPED
     datasets = load_path().datasets
     for name, *numbers, modalities in rows:
-        published = datasets[name].published
+        published = datasets[name].declaration.published
         assert [int(number.replace(",", "")) for number in numbers] == [
             published.users, published.items, published.rows,
         ]  # fmt: skip
@@ -99,7 +99,7 @@ def test_a_sample_goes_through_every_step(name: str, tmp_path: Path, capfd: pyte
     (run,) = mlp.main([*to, "--dataset", tasks[0], "--epochs", "8", "--batch_size", "128", "--device", "cpu"])
     last = capfd.readouterr().out.splitlines()[-1]
     assert last.endswith(f"protocol=clean run={run}")
-    assert float(last.split()[0].removeprefix("AUC=")) > 0.5
+    assert float(last.split()[0].removeprefix("AUC=")) > 0.55
     statis_and_draw.main(to)
     assert {file.name for file in (settings.saved_path / "figures").iterdir()} >= {
         f"{name}_users.svg", f"{name}_items.svg", f"{name}_ratios.svg",
@@ -192,5 +192,5 @@ def test_a_declared_data_set_has_a_grid_and_a_report(
     for main in (statis_and_draw.main, viewer.main):
         main(to)
     page = (settings.saved_path / "report.html").read_text()
-    assert "MovieLens 100k" in page and "genres" in page
+    assert name in page and "genres" in page
     assert f"{name}: runs under clean" not in capfd.readouterr().out
