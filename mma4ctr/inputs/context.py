@@ -1,4 +1,4 @@
-"""Context columns: what is known of the circumstances of a row. Every data set has the user's device; some have more."""
+"""Context columns: what is known of the circumstances of a row: the user's device, then columns of the data set."""
 
 from __future__ import annotations
 
