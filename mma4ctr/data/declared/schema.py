@@ -12,6 +12,7 @@ import msgspec
 
 CLICK = "click"  # the label of a log whose rows are all clicks
 Format = Literal["csv", "tsv", "inter", "parquet", "lists"]
+Kind = Literal["integer", "number", "text"]  # of a column
 # Ending of a file, without .gz -> its format.
 FORMATS: dict[str, Format] = {
     ".csv": "csv", ".tsv": "tsv", ".txt": "tsv", ".data": "tsv", ".dat": "tsv", ".inter": "inter", ".item": "inter",
@@ -39,10 +40,18 @@ class Table(Struct, frozen=True, kw_only=True):
 
 
 class Interactions(Table, frozen=True, kw_only=True):
-    """Where the interactions lie: names of files, or globs, in this order; `where` leaves out rows."""
+    """Where the interactions lie.
+
+    Attributes
+    ----------
+    files : names, or globs, in this order
+    where : an expression of SQL; rows where it does not hold are left out
+    types : of columns whose first rows do not tell it
+    """
 
     files: tuple[str, ...]
     where: str | None = None
+    types: dict[str, Kind] = {}
 
 
 class Id(Struct, frozen=True, kw_only=True):

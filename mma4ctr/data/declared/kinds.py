@@ -1,0 +1,145 @@
+"""What the columns of a declared log hold: integers, numbers or text, as the first rows of its files tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from mma4ctr.cli import UserError
+from mma4ctr.data.declared import expressions, log_files, scanning
+from mma4ctr.data.declared.schema import Declaration
+from mma4ctr.data.raw_files import Part, shown
+
+FIRST = 1000  # rows of each file that are looked at
+EXACT = 2**53  # from here on float64 takes neighbouring integers for one
+MOST_OF = 0.9  # of the first values: if so many are numbers, the others are likely to be broken
+WHOLE = r"^-?[0-9]+$"
+PADDED = r"^-?0[0-9]"  # an id such as 007 is text: as a number it would be 7
+Kinds = dict[str, str]
+
+
+def roles(declaration: Declaration) -> dict[str, str]:
+    """Return every column that is read with the key that names it, the first one where there are several."""
+    of = declaration
+    ids = {"user": of.user, "item": of.item, "time": of.time, "device": of.device, "session": of.session}
+    named = [(column.column, key) for key, column in ids.items() if column is not None]
+    named += [(name, "context") for name in of.context]
+    for key, sql in of_expressions(of).items():
+        named += [(name, key) for name in expressions.columns_of(sql)]
+    return dict(reversed(named))
+
+
+def of_expressions(declaration: Declaration) -> dict[str, str]:
+    """Return the expressions of a declaration by their keys."""
+    found = {f"labels.{name}": sql for name, sql in declaration.labels.items()}
+    where = declaration.interactions.where
+    return found if where is None else {"interactions.where": where, **found}
+
+
+def _given(declaration: Declaration) -> Kinds:
+    """Return the kinds that the declaration gives."""
+    ids = (declaration.user, declaration.item, declaration.device, declaration.session)
+    found: Kinds = {id_.column: id_.type for id_ in ids if id_ is not None and id_.type is not None}
+    if declaration.time is not None and declaration.time.unit == "date":
+        found[declaration.time.column] = "text"
+    return {**declaration.interactions.types, **found}
+
+
+def _seen(values: pl.Series) -> str | None:
+    """Return the kind of the first values of a column, None without any; a few odd ones are left to be refused."""
+    if not isinstance(values.dtype, pl.String):
+        return _kind_of(values.dtype)
+    values = values.drop_nulls()
+    if values.is_empty():
+        return None
+    if values.str.contains(PADDED).any():
+        return "text"
+    whole = values.str.contains(WHOLE) & values.cast(pl.Int64, strict=False).is_not_null()
+    numbers = values.str.strip_chars(" \t").cast(pl.Float64, strict=False).is_finite().fill_null(False)
+    if (whole | ~numbers).all() and whole.sum() >= MOST_OF * len(values):
+        return "integer"
+    return "number" if numbers.sum() >= MOST_OF * len(values) else "text"
+
+
+def _kind_of(dtype: pl.DataType) -> str:
+    if dtype.is_integer() or isinstance(dtype, pl.Boolean):
+        return "integer"
+    return "number" if dtype.is_numeric() else "text"
+
+
+def _in_role(kind: str, key: str, values: pl.Series) -> str:
+    """Return what a column is read as, by what it seems to be and what it is for."""
+    if key.startswith(("labels", "interactions")):  # 4 may be followed by 3.5, where no number is too large for it
+        whole = values.drop_nulls().cast(pl.Int64, strict=False) if kind == "integer" else pl.Series([EXACT])
+        is_small = bool((whole.is_between(-EXACT, EXACT)).all())
+        return "number" if kind == "integer" and is_small else kind
+    if key == "time":
+        return kind if kind == "number" else "integer"
+    return "text" if kind == "number" and isinstance(values.dtype, pl.String) else {"number": "integer"}.get(kind, kind)
+
+
+def _agreed(name: str, first: tuple[Path, str], second: tuple[Path, str], key: str) -> str:
+    """Return the kind of a column that two files have, or refuse it."""
+    kinds = {first[1], second[1]}
+    if kinds == {"integer", "number"} and (key == "time" or key.startswith(("labels", "interactions"))):
+        return "number"
+    raise UserError(
+        f"{second[0]}: the first rows of column {shown(name)} are {second[1]}, those of {first[0].name} {first[1]}, "
+        f"expected one of both; mend the files, or say interactions.types: {{{name}: text}} in the declaration"
+    )
+
+
+def heads(file: Path, declaration: Declaration, rows: int = FIRST) -> pl.DataFrame:
+    """Return the first rows of a file: the columns that are read, those of text files as text."""
+    table, wanted = declaration.interactions, roles(declaration)
+    schema = scanning.schema_of(file, table)
+    scanning.require_columns(file, list(schema), wanted)
+    frame = scanning.scan(scanning.TablePart(file), table, schema, {}, list(wanted)).head(rows)
+    try:
+        return frame.select(*wanted).collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        if log_files.is_packed(file):
+            raise log_files.torn(file) from None
+        reason = expressions.short(error)
+        raise UserError(f"{file}: the first rows cannot be read ({reason}), expected "
+                        f"{log_files.format_of(file, table)} in UTF-8; mend the file, or correct the format in the "
+                        "declaration") from None  # fmt: skip
+
+
+def of_files(files: Sequence[Path], declaration: Declaration) -> Kinds:
+    """Return what each column that is read is taken for.
+
+    The declaration says it, or the first rows of every file do, where all have to agree.
+
+    Raises
+    ------
+    UserError
+        If a column is not there, or files disagree.
+    """
+    given, wanted = _given(declaration), roles(declaration)
+    seen: dict[str, tuple[Path, str]] = {}
+    for file in files:
+        head = heads(file, declaration)
+        for name, key in wanted.items():
+            if (kind := given.get(name) or _seen(head[name])) is None:
+                continue
+            kind = kind if name in given else _in_role(kind, key, head[name])
+            if name in seen and seen[name][1] != kind:
+                kind = _agreed(name, seen[name], (file, kind), key)
+            seen.setdefault(name, (file, kind))
+            seen[name] = (seen[name][0], kind)
+    return {name: seen[name][1] if name in seen else _unseen(key) for name, key in wanted.items()}
+
+
+def _unseen(key: str) -> str:
+    """Return the kind of a column whose first rows are empty."""
+    if key.startswith(("labels", "interactions")):
+        return "number"
+    return "text" if key == "context" else "integer"
+
+
+def part_of(file: Path, kinds: Mapping[str, str], start: int = 0, end: int | None = None) -> Part:
+    """Return a part of a file with the kinds of its columns."""
+    return scanning.TablePart(file, start, end, tuple(kinds.items()))
