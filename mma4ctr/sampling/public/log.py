@@ -31,7 +31,7 @@ class Sizes:
 # what was chosen, which are short altogether.
 RATED = Sizes(users=70, items=120, shortest=20, longest=60)
 SHOWN = Sizes(users=80, items=150, shortest=8, longest=60, repeated=0.02)
-CHOSEN = Sizes(users=140, items=130, shortest=3, longest=24)
+CHOSEN = Sizes(users=140, items=180, shortest=3, longest=24)
 CHOICE = 3.0  # how much of liking decides what is chosen, beside popularity and chance
 
 
