@@ -116,7 +116,9 @@ def test_samples_of_both_kinds_do_not_mix(tmp_path: Path, capfd: pytest.CaptureF
     to = ["--out", str(tmp_path)]
     sample_data.main([*to, "--public", "taobao"])
     assert "expected one of --scale" in refusal(capfd, sample_data.main, [*to, "--scale", "tiny", "--force"])
-    assert "seed 1, format 1; add --force" in refusal(capfd, sample_data.main, [*to, "--public", "taobao", "--seed", "1"])
+    assert "seed 1, format 1; add --force" in refusal(
+        capfd, sample_data.main, [*to, "--public", "taobao", "--seed", "1"]
+    )
     for more in (["--dataset", "wechat"], ["--signal", "none"]):
         assert "go with --scale" in refusal(capfd, sample_data.main, [*to, "--public", "taobao", *more])
 

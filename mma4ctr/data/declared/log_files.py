@@ -37,8 +37,8 @@ def format_of(file: Path, table: Table) -> Format:
     found = table.format or FORMATS.get(ending)
     if found is None or (found == "parquet" and is_packed(file)):
         raise UserError(
-            f"{file}: the ending {file.suffix or '(none)'} is of no format, expected one of {', '.join(FORMATS)}, all but "
-            ".parquet also with .gz; give the format in the declaration, or unpack the file"
+            f"{file}: the ending {file.suffix or '(none)'} is of no format, expected one of {', '.join(FORMATS)}, all "
+            "but .parquet also with .gz; give the format in the declaration, or unpack the file"
         )
     return found
 
