@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import sample_data
 from bad_input import refusal
 from mma4ctr.sampling import public
 from plain_logs import FORMATS
+from samples import ROOT
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +47,7 @@ def test_a_log_has_the_size_of_a_sample(name: str, samples: Path) -> None:
     kept = plain_logs.kept(log, FORMATS[name].least)
     assert 500 < len(kept) <= len(log) < 5_000
     assert 60 <= len({row.user for row in kept}) <= len({row.user for row in log}) <= 140
-    assert 100 <= len({row.item for row in kept}) <= 150
+    assert 100 <= len({row.item for row in kept}) <= 180
     for task in FORMATS[name].labels:
         assert 0.02 < np.mean([row.labels[task] for row in log]) < 0.7
 
@@ -89,6 +91,46 @@ def test_what_readers_stumble_over_is_there(samples: Path) -> None:
     assert ",\n" in (samples / "kuairand_pure" / "video_features_basic_pure.csv").read_text()
     assert "\t0\n" in (samples / "kuaishou" / "train_text.txt").read_text()
     assert any(not items for items in json.loads((samples / "mmssl_tiktok" / "val.json").read_text()).values())
+
+
+# ---- what docs/datasets.md says to do beforehand
+
+
+@pytest.fixture
+def snippets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The code of docs/datasets.md, to be run in `tmp_path`."""
+    monkeypatch.chdir(tmp_path)
+    return re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "datasets.md").read_text(), re.DOTALL)
+
+
+def test_thumbnails_are_packed(snippets: list[str], tmp_path: Path) -> None:
+    public.write("kuaishou", tmp_path)
+    vectors, photos = np.load("visual.npy"), np.load("visual_ids.npy")
+    (tmp_path / "final_visual_train").mkdir()
+    for row, photo in enumerate(photos[:-3]):  # some are missing
+        with (tmp_path / "final_visual_train" / str(photo)).open("wb") as file:
+            np.save(file, vectors[row : row + 1])
+    exec(snippets[0], {})
+    watched = {row.item for row in FORMATS["kuaishou"].rows(tmp_path)}
+    wanted = [row for row, photo in enumerate(photos[:-3]) if photo in watched]
+    np.testing.assert_array_equal(np.load("visual_ids.npy"), photos[wanted])
+    np.testing.assert_array_equal(np.load("visual.npy"), vectors[wanted])
+
+
+def test_both_parts_of_micro_video_are_joined(snippets: list[str], tmp_path: Path) -> None:
+    for part, seed in (("test", 1), ("train", 0)):
+        public.write("microvideo_1_7m", tmp_path, seed)
+        for name in ("data.csv", "cover_image_feature.npy"):
+            (tmp_path / f"train_{name}").rename(tmp_path / f"{part}_{name}")
+    exec(snippets[1], {})
+    vectors = np.load("all_cover_image_feature.npy")
+    log = np.loadtxt("all_data.csv", delimiter=",", skiprows=1, dtype=np.int64)
+    parts = [np.loadtxt(f"{part}_data.csv", delimiter=",", skiprows=1, dtype=np.int64) for part in ("train", "test")]
+    assert len(log) == len(parts[0]) + len(parts[1])
+    for part, rows in zip(("train", "test"), np.split(log, [len(parts[0])]), strict=True):
+        own = parts[part == "test"]
+        np.testing.assert_array_equal(np.delete(rows, 1, axis=1), np.delete(own, 1, axis=1))
+        np.testing.assert_array_equal(vectors[rows[:, 1]], np.load(f"{part}_cover_image_feature.npy")[own[:, 1]])
 
 
 # ---- sample_data.py

@@ -31,7 +31,8 @@ class Sizes:
 # what was chosen, which are short altogether.
 RATED = Sizes(users=70, items=120, shortest=20, longest=60)
 SHOWN = Sizes(users=80, items=150, shortest=8, longest=60, repeated=0.02)
-CHOSEN = Sizes(users=140, items=130, shortest=3, longest=16)
+CHOSEN = Sizes(users=140, items=180, shortest=3, longest=24)
+CHOICE = 3.0  # how much of liking decides what is chosen, beside popularity and chance
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ def draw_log(sizes: Sizes, rng: np.random.Generator, chosen: bool = False) -> Lo
     liking = taste.scores(people, factors, *pairs).reshape(sizes.users, sizes.items)
     popularity = rng.normal(0, 0.7, sizes.items)
     # The largest sums with Gumbel noise are a draw without replacement.
-    order = np.argsort(-(popularity + chosen * liking + rng.gumbel(size=liking.shape)), axis=1)
+    order = np.argsort(-(popularity + CHOICE * chosen * liking + rng.gumbel(size=liking.shape)), axis=1)
     lengths = rng.integers(sizes.shortest, sizes.longest + 1, sizes.users)
     user, place = np.nonzero(np.arange(sizes.items) < lengths[:, None])
     item = order[user, place]
