@@ -129,7 +129,7 @@ def test_the_published_setting_runs_apart(model: str, paths: Settings, options: 
     (run,) = comp.main(arguments)
     found = runs.read_metrics(paths, run)
     assert (found["feature"], found["protocol"]) == (f"{model}@watched", "published")
-    watched = artifacts.path(paths, "watched_inter", dataset="wechat")
+    (watched,) = paths.saved_path.glob("baselines/wechat_watched_*/*.inter")
     rows = len(watched.read_text().splitlines()) - 1
     assert 0 < found["test_positives"] < rows / 5
 
