@@ -175,7 +175,7 @@ def gathered(
     labels, context : sequence of str
         Columns of 0 and 1, and of anything else.
     """
-    lengths = users["len"].to_numpy()
+    lengths = users["len"].cast(pl.Int64).to_numpy()
     rows = int(lengths.sum())
     dtypes = {"user": np.int32, "item": np.int32, "time": np.int64, "device": np.int64,
               **dict.fromkeys(labels, np.uint8), **dict.fromkeys(context, np.int32)}  # fmt: skip

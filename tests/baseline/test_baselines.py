@@ -26,7 +26,7 @@ from mma4ctr.runs import folder as runs
 from mma4ctr.runs.run import Run
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import records
 
 SHORT = 5  # the longest history: the models train fast
 

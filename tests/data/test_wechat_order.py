@@ -16,7 +16,9 @@ from bad_input import refusal
 from load_path import load_path
 from mma4ctr.data import interactions, raw_files
 from mma4ctr.data.datasets import wechat
+from mma4ctr.data.kept_log import gathered
 from mma4ctr.data.raw_files import Part, parts_of
+from mma4ctr.executor import LocalExecutor
 from mma4ctr.store import reading, records
 from plain_reading import LOG_COLUMNS, write_log
 
