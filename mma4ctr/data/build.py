@@ -13,7 +13,8 @@ from mma4ctr.cli import UserError
 from mma4ctr.data import interactions, labelled, names, raw_files, raw_folder, registry
 from mma4ctr.data.blocks import Modality, doubts_of
 from mma4ctr.data.contract import DataSet
-from mma4ctr.data.kept_log import KeptLog, gathered
+from mma4ctr.data.gathering import gathered
+from mma4ctr.data.kept_log import KeptLog
 from mma4ctr.executor import Executor
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts, reading
@@ -71,7 +72,6 @@ def kept_log(
     users = users.filter(pl.Series(active(settings, dataset, users["len"].to_numpy()))).sort("user")
     frames = interactions.keep(executor, parts, users["user"], reader, own)
     log = gathered(frames, users, items.sort(), interactions.labels_of(reader), reader.context)
-    log.sort()
     if reader.minimum_counts:  # fewer than raw rows, so that all users that have enough are among the kept ones
         what = f"distinct rows of {', '.join(('user', *reader.minimum_counts))}"
         enough = active(settings, dataset, log.distinct(reader.minimum_counts), what)
@@ -117,10 +117,10 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
     }
     log = kept_log(settings, reader, executor, parts, user_counts, item_counts["item"])
     counts["kept"] = {"rows": len(log), "users": len(log.users), "items": len(log.items)}
-    untimed = int((log.columns.pop("time") < 0).sum())
+    untimed = int((log.columns.pop("time", np.zeros(0)) < 0).sum())
     warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
     files += write_ids(settings, dataset, log)
-    del log.columns["device"]
+    log.columns.pop("device", None)
     written = labelled.write(settings, reader, log)
     files += written.files
     order = ("raw", "kept", "rows of a user sorted by")

@@ -1,25 +1,19 @@
-"""The kept interactions of a log, in little memory: small codes instead of ids, sorted a few users at a time.
-
-How many rows each user has is known before the rows are read. So every row is put where its bucket lies, a range of
-whole users, and each bucket is sorted by itself, where it stands.
-"""
+"""The kept interactions of a log, in little memory: small codes instead of ids, worked on a few users at a time."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
-from mma4ctr.data.coding import Codes, GrowingCodes
 from mma4ctr.data.ordering import grouped
 
 BUCKET_ROWS = 2**20
-BATCH_ROWS = 2**20  # that are put into buckets at a time
 THREADS = min(4, os.cpu_count() or 1)  # NumPy sorts and gathers without holding up other threads
 Result = TypeVar("Result")
 
@@ -42,8 +36,8 @@ class KeptLog:
     lengths : (users,) int64 array
         The rows of each user.
     columns : dict of str to (rows,) arrays
-        ``user`` and ``item``: int32 places in `users` and `items`; ``time`` int64, until they are sorted; ``device``,
-        int64; the labels, uint8; columns of context, int32 places in their `values`.
+        ``user`` and ``item``: int32 places in `users` and `items`; ``time`` and ``device``, int64, unless they are 0
+        throughout; the labels, uint8; columns of context, int32 places in their `values`.
     values : dict of str to polars.Series
         The distinct values, sorted, of columns whose codes are places among them: context, and devices that are text.
     """
@@ -73,8 +67,10 @@ class KeptLog:
     def sort(self) -> None:
         """Sort the rows of each bucket, which stand in order of the log, by user and time."""
 
+        by = [name for name in ("user", "time") if name in self.columns]
+
         def sort(users: slice, rows: slice) -> None:
-            order, _ = grouped(self.columns["user"][rows], self.columns["time"][rows])
+            order, _ = grouped(*(self.columns[name][rows] for name in by))
             for column in self.columns.values():
                 column[rows] = column[rows][order]
 
@@ -98,6 +94,8 @@ class KeptLog:
     def main_devices(self) -> np.ndarray:
         """Return each user's most frequent device (users,) int64, ties to the smallest."""
         columns = self.columns
+        if "device" not in columns:
+            return np.zeros(len(self.users), dtype=np.int64)
         found = self.each(lambda users, rows: main_devices(columns["user"][rows], columns["device"][rows]))
         return np.concatenate(found)
 
@@ -145,62 +143,3 @@ def main_devices(users: np.ndarray, devices: np.ndarray) -> np.ndarray:
     order, begins = grouped(users, often.max(initial=0) - often)  # stable: equal ones stay sorted by device
     _, first = np.unique(users[order], return_index=True)
     return devices[order[first]]
-
-
-def _together(frames: Iterable[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """Yield frames of about so many rows, or more where one has."""
-    held: list[pl.DataFrame] = []
-    for frame in frames:
-        held.append(frame)
-        if sum(map(len, held)) >= rows:
-            yield pl.concat(held)
-            held = []
-    if held:
-        yield pl.concat(held)
-
-
-def gathered(
-    frames: Iterable[pl.DataFrame], users: pl.DataFrame, items: pl.Series, labels: Sequence[str], context: Sequence[str]
-) -> KeptLog:
-    """Bring the rows of kept users together.
-
-    Parameters
-    ----------
-    frames : iterable of polars.DataFrame
-        Their rows, in order of the log; see `interactions.keep`.
-    users : polars.DataFrame
-        The kept users, sorted, and how many rows each has (user, len).
-    items : polars.Series
-        All items of the log, sorted.
-    labels, context : sequence of str
-        Columns of 0 and 1, and of anything else.
-    """
-    lengths = users["len"].cast(pl.Int64).to_numpy()
-    rows = int(lengths.sum())
-    dtypes = {"user": np.int32, "item": np.int32, "time": np.int64, "device": np.int64,
-              **dict.fromkeys(labels, np.uint8), **dict.fromkeys(context, np.int32)}  # fmt: skip
-    log = KeptLog(users["user"], items, lengths, {name: np.empty(rows, dtype) for name, dtype in dtypes.items()})
-    codes: dict[str, Codes | GrowingCodes] = {"user": Codes(log.users), "item": Codes(items)}
-    codes |= {name: GrowingCodes() for name in context}
-    starts = [rows.start for _, rows in log.buckets()]
-    bucket_of = np.repeat(np.arange(len(starts)), np.diff(bounds_of(lengths, BUCKET_ROWS)))
-    filled = np.array(starts, dtype=np.int64)
-    for frame in _together(frames, BATCH_ROWS):
-        if frame["device"].dtype == pl.String:
-            codes.setdefault("device", GrowingCodes())
-        made = {name: codes[name].of(frame[name]) if name in codes else frame[name].to_numpy() for name in log.columns}
-        bucket = bucket_of[made["user"]]
-        order, begins = grouped(bucket)
-        met = np.flatnonzero(begins)
-        sizes = np.diff(met, append=len(order))
-        here = bucket[order[met]]
-        places = np.arange(len(order)) + np.repeat(filled[here] - met, sizes)
-        filled[here] += sizes
-        for name, column in log.columns.items():
-            column[places] = made[name][order]
-    for name, code in codes.items():
-        if isinstance(code, GrowingCodes):
-            log.values[name], ranks = code.ranked()
-            for piece in chunks(rows):
-                log.columns[name][piece] = ranks[log.columns[name][piece]]
-    return log

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +35,7 @@ def save_rows(
 
 
 def write_rows(
-    settings: Settings, task: str, protocol: str, columns: Columns, label: str, context: Sequence[str],
+    settings: Settings, task: str, columns: Columns, label: str, context: Sequence[str], protocol: str,
     chosen: np.ndarray | None,
 ) -> Built:  # fmt: skip
     """Write the chosen rows of one task under one protocol."""
@@ -77,6 +79,15 @@ def drawn_in_words(reader: DataSet, missing: int) -> tuple[str, list[str]]:
     return said, warnings
 
 
+def chosen_rows(log: KeptLog, label: str, first: np.ndarray) -> dict[str, np.ndarray | None]:
+    """Return for each protocol which rows (rows,) bool it has; `first` are the first ones of each user and item."""
+    chosen: dict[str, np.ndarray | None] = {}
+    for name, protocol in PROTOCOLS.items():
+        same = [label if column == "click" else column for column in protocol.same_row]
+        chosen[name] = first if protocol.same_row == CLEAN.same_row else log.firsts(same)
+    return chosen
+
+
 def write(settings: Settings, reader: DataSet, log: KeptLog) -> Built:
     """Write the rows of every task of a data set under every protocol."""
     context, first = reader.context, log.firsts(CLEAN.same_row)
@@ -90,13 +101,13 @@ def write(settings: Settings, reader: DataSet, log: KeptLog) -> Built:
         drawn = with_negatives(log, reader.negatives, context)
         counts["negatives"], warnings = drawn_in_words(reader, drawn.missing)
     for task in reader.tasks:
-        for name, protocol in PROTOCOLS.items():
-            if drawn is not None:  # each user and item once: no repeats
-                written = write_rows(settings, task.name, name, drawn.columns, "click", context, None)
-            else:
-                same = [task.label if column == "click" else column for column in protocol.same_row]
-                chosen = first if protocol.same_row == CLEAN.same_row else log.firsts(same)
-                written = write_rows(settings, task.name, name, log.columns, task.label, context, chosen)
-            files += written.files
-            counts |= written.counts
+        if drawn is not None:  # each user and item once: no repeats
+            columns, label, chosen = drawn.columns, "click", dict[str, np.ndarray | None](dict.fromkeys(PROTOCOLS))
+        else:
+            columns, label, chosen = log.columns, task.label, chosen_rows(log, task.label, first)
+        with ThreadPoolExecutor() as threads:
+            write_one = functools.partial(write_rows, settings, task.name, columns, label, context)
+            for written in threads.map(write_one, chosen, chosen.values()):
+                files += written.files
+                counts |= written.counts
     return Built(files, counts, [task.name for task in reader.tasks], warnings)

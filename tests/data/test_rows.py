@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mma4ctr.data import kept_log
+from mma4ctr.data.gathering import gathered
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.protocol import PARTS, PROTOCOLS, USER_ORDERS, clean_parts
 
@@ -35,7 +36,7 @@ def log_of(interactions: list[tuple[int, int, int]]) -> kept_log.KeptLog:
         pl.col("like").cast(pl.UInt8), time=pl.lit(0, pl.Int64), device=pl.lit(0, pl.Int64)
     )
     users = frame["user"].value_counts(name="len").sort("user")
-    return kept_log.gathered([frame], users, frame["item"].unique().sort(), ["like"], [])
+    return gathered([frame], users, frame["item"].unique().sort(), ["like"], [])
 
 
 def task_rows(interactions: list[tuple[int, int, int]], protocol: str) -> np.ndarray:

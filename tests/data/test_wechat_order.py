@@ -16,7 +16,7 @@ from bad_input import refusal
 from load_path import load_path
 from mma4ctr.data import interactions, raw_files
 from mma4ctr.data.datasets import wechat
-from mma4ctr.data.kept_log import gathered
+from mma4ctr.data.gathering import gathered
 from mma4ctr.data.raw_files import Part, parts_of
 from mma4ctr.executor import LocalExecutor
 from mma4ctr.store import reading, records
@@ -108,7 +108,6 @@ def test_parts_of_a_log_are_put_back_in_order(tmp_path: Path) -> None:
     for executor in (Here(), LocalExecutor()):
         found = interactions.keep(executor, parts, users["user"], wechat.DATASET, own)
         log = gathered(found, users, whole["item"].unique().sort(), ["click"], [])
-        log.sort()
         expected = sorted(rows, key=lambda row: (row["userid"], row["date_"]))
         assert log.items.gather(log.columns["item"]).to_list() == [row["feedid"] for row in expected]
 
