@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from declared import declared, read, read_part, refused
@@ -115,7 +115,8 @@ def test_files_are_read_in_their_order_and_parts_by_number(tmp_path: Path) -> No
 
 def test_context_device_labels_and_left_out_rows(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(
-        'user,item,what,hour,tab,phone,comment\nu1,i1,pv,3,a,x,"good, ""very"""\nu1,i2,buy,4,,y,\n007,i1,cart,5,b,x,"two\nlines"\n'
+        'user,item,what,hour,tab,phone,comment\nu1,i1,pv,3,a,x,"good, ""very"""\n'
+        'u1,i2,buy,4,,y,\n007,i1,cart,5,b,x,"two\nlines"\n'
     )
     labels = {"bought": "what = 'buy'", "said": "comment <> ''"}
     dataset = declared(
