@@ -44,7 +44,7 @@ class Facts:
     rows: int | None = None
     users: int | None = None
     items: int | None = None
-    ratios: Mapping[str, float] = MappingProxyType({})
+    ratios: Mapping[str, float] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
     user_lengths: tuple[Bucket, ...] = ()
     item_popularities: tuple[Bucket, ...] = ()
 

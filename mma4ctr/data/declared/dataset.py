@@ -105,6 +105,8 @@ class Declared(DataSet):
         UserError
             If a file lacks a column, or its end; if files disagree, or an expression cannot be evaluated.
         """
+        for file in files:
+            log_files.check_whole(file)
         found = kinds.of_files(files, self.declaration)
         rows.probe(self.declaration, kinds.heads(files[0], self.declaration), found, self.name)
         for file in files:

@@ -28,7 +28,10 @@ def roles(declaration: Declaration) -> dict[str, str]:
     named += [(name, "context") for name in of.context]
     for key, sql in of_expressions(of).items():
         named += [(name, key) for name in expressions.columns_of(sql)]
-    return dict(reversed(named))
+    found: dict[str, str] = {}
+    for name, key in named:
+        found.setdefault(name, key)
+    return found
 
 
 def of_expressions(declaration: Declaration) -> dict[str, str]:
@@ -47,43 +50,42 @@ def _given(declaration: Declaration) -> Kinds:
     return {**declaration.interactions.types, **found}
 
 
-def _seen(values: pl.Series) -> str | None:
+def _is_of_numbers(key: str) -> bool:
+    """Whether what is read for a key is a time or part of an expression: 4 may be followed by 3.5 there."""
+    return key.startswith(("time", "labels", "interactions"))
+
+
+def _seen(values: pl.Series, key: str) -> str | None:
     """Return the kind of the first values of a column, None without any; a few odd ones are left to be refused."""
     if not isinstance(values.dtype, pl.String):
-        return _kind_of(values.dtype)
+        return _kind_of(values.dtype, key)
     values = values.drop_nulls()
     if values.is_empty():
         return None
-    if values.str.contains(PADDED).any():
-        return "text"
     whole = values.str.contains(WHOLE) & values.cast(pl.Int64, strict=False).is_not_null()
     numbers = values.str.strip_chars(" \t").cast(pl.Float64, strict=False).is_finite().fill_null(False)
-    if (whole | ~numbers).all() and whole.sum() >= MOST_OF * len(values):
-        return "integer"
-    return "number" if numbers.sum() >= MOST_OF * len(values) else "text"
+    enough = MOST_OF * len(values)
+    if not _is_of_numbers(key):
+        return "integer" if whole.sum() >= enough and not values.str.contains(PADDED).any() else "text"
+    if numbers.sum() < enough:
+        return "integer" if key == "time" else "text"
+    is_large = values.cast(pl.Int64, strict=False).abs() >= EXACT
+    return "integer" if (whole | ~numbers).all() and (key == "time" or bool(is_large.any())) else "number"
 
 
-def _kind_of(dtype: pl.DataType) -> str:
+def _kind_of(dtype: pl.DataType, key: str) -> str:
+    """Return the kind of a column that has a type of its own."""
     if dtype.is_integer() or isinstance(dtype, pl.Boolean):
-        return "integer"
-    return "number" if dtype.is_numeric() else "text"
-
-
-def _in_role(kind: str, key: str, values: pl.Series) -> str:
-    """Return what a column is read as, by what it seems to be and what it is for."""
-    if key.startswith(("labels", "interactions")):  # 4 may be followed by 3.5, where no number is too large for it
-        whole = values.drop_nulls().cast(pl.Int64, strict=False) if kind == "integer" else pl.Series([EXACT])
-        is_small = bool((whole.is_between(-EXACT, EXACT)).all())
-        return "number" if kind == "integer" and is_small else kind
-    if key == "time":
-        return kind if kind == "number" else "integer"
-    return "text" if kind == "number" and isinstance(values.dtype, pl.String) else {"number": "integer"}.get(kind, kind)
+        return "integer" if not key.startswith(("labels", "interactions")) else "number"
+    if not dtype.is_numeric():
+        return "text" if key != "time" else "integer"
+    return "number" if _is_of_numbers(key) else "integer"
 
 
 def _agreed(name: str, first: tuple[Path, str], second: tuple[Path, str], key: str) -> str:
     """Return the kind of a column that two files have, or refuse it."""
     kinds = {first[1], second[1]}
-    if kinds == {"integer", "number"} and (key == "time" or key.startswith(("labels", "interactions"))):
+    if kinds == {"integer", "number"} and _is_of_numbers(key):
         return "number"
     raise UserError(
         f"{second[0]}: the first rows of column {shown(name)} are {second[1]}, those of {first[0].name} {first[1]}, "
@@ -123,9 +125,8 @@ def of_files(files: Sequence[Path], declaration: Declaration) -> Kinds:
     for file in files:
         head = heads(file, declaration)
         for name, key in wanted.items():
-            if (kind := given.get(name) or _seen(head[name])) is None:
+            if (kind := given.get(name) or _seen(head[name], key)) is None:
                 continue
-            kind = kind if name in given else _in_role(kind, key, head[name])
             if name in seen and seen[name][1] != kind:
                 kind = _agreed(name, seen[name], (file, kind), key)
             seen.setdefault(name, (file, kind))

@@ -37,8 +37,8 @@ def format_of(file: Path, table: Table) -> Format:
     found = table.format or FORMATS.get(ending)
     if found is None or (found == "parquet" and is_packed(file)):
         raise UserError(
-            f"{file}: the ending {file.suffix or '(none)'} is of no format, expected one of {', '.join(FORMATS)}, all "
-            "but .parquet also with .gz; give the format in the declaration, or unpack the file"
+            f"{file}: the ending {file.suffix or '(none)'} is of no format, expected {', '.join(FORMATS)}, all but "
+            ".parquet also with .gz; give the format in the declaration, or unpack the file"
         )
     return found
 
@@ -116,6 +116,18 @@ def opened(file: Path) -> IO[str]:
 def torn(file: Path) -> UserError:
     """Return the error of a packed file that ends early, or is none."""
     return UserError(f"{file}: is no whole gzip file; download it again, or rename it if it is not packed")
+
+
+def check_whole(file: Path) -> None:
+    """Raise the `UserError` of a packed file that is torn; hold no more than a block of it."""
+    if not is_packed(file):
+        return
+    try:
+        with gzip.open(file) as stream:
+            while stream.read(LONGEST_LINE):
+                pass
+    except TORN:
+        raise torn(file) from None
 
 
 def first_line(file: Path) -> str:
