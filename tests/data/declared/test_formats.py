@@ -115,8 +115,7 @@ def test_files_are_read_in_their_order_and_parts_by_number(tmp_path: Path) -> No
 
 def test_context_device_labels_and_left_out_rows(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(
-        'user,item,what,hour,tab,phone,comment\nu1,i1,pv,3,a,x,"good,
-         ""very"""\nu1,i2,buy,4,,y,\n007,i1,cart,5,b,x,"two\nlines"\n'
+        'user,item,what,hour,tab,phone,comment\nu1,i1,pv,3,a,x,"good, ""very"""\nu1,i2,buy,4,,y,\n007,i1,cart,5,b,x,"two\nlines"\n'
     )
     labels = {"bought": "what = 'buy'", "said": "comment <> ''"}
     dataset = declared(
