@@ -23,6 +23,7 @@ import statis_and_draw
 import viewer
 from load_path import load_path
 from mma4ctr.data import registry
+from mma4ctr.data.declared import schema
 from mma4ctr.report import drawings
 from mma4ctr.sampling import public
 from mma4ctr.settings import Settings
@@ -82,6 +83,13 @@ def test_the_documentation_has_the_facts_of_the_declarations() -> None:
             published.users, published.items, published.rows,
         ]  # fmt: skip
         assert re.sub(r" \([^)]*\)", "", modalities).split(", ") == list(datasets[name].modalities)
+
+
+def test_the_documentation_has_every_key() -> None:
+    cells = re.findall(r"^\| (`.+?) \|", (ROOT / "docs" / "datasets.md").read_text(), re.MULTILINE)
+    documented = set(re.findall(r"`([a-z_.]+)`", " ".join(cells)))
+    own = {f"interactions.{key}" for key in schema.Interactions.__struct_fields__}
+    assert {*schema.Declaration.__struct_fields__, *own, *schema.Source.__struct_fields__} <= documented
 
 
 @pytest.mark.parametrize("name", SHIPPED)
