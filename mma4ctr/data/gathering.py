@@ -15,7 +15,7 @@ import polars as pl
 from mma4ctr.data.coding import Codes, GrowingCodes
 from mma4ctr.data.kept_log import KeptLog, chunks
 
-BATCH_ROWS = 2**20  # that are put into buckets at a time
+BATCH_ROWS = 2**18  # that are put into buckets at a time
 OFTEN_ZERO = ("time", "device")  # which logs without them have as 0 throughout
 
 

@@ -124,7 +124,7 @@ class KeptLog:
         return values.filter(pl.Series(occurs))
 
 
-def chunks(rows: int, most: int = 2**22) -> list[slice]:
+def chunks(rows: int, most: int = 2**18) -> list[slice]:
     """Cut so many rows into pieces of at most `most`."""
     return [slice(start, min(start + most, rows)) for start in range(0, rows, most)]
 
