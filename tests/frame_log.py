@@ -67,6 +67,6 @@ def built(folder: Path, frame: pl.DataFrame, reader: FrameLog) -> Settings:
     ones = {name: pl.lit(1, pl.Int64) for name in reader.labels if name not in frame.columns}
     frame.with_columns(**zeros, **ones).write_parquet(folder / "raw" / "log.parquet")
     (folder / "path.json").write_text(json.dumps({"parent_folder": "."}))
-    settings = settings_file.read(folder / "path.json", {"log": reader})
+    settings = settings_file.read(folder / "path.json", json.loads((folder / "path.json").read_text()), {"log": reader})
     build.labelled_rows(settings, "log", LocalExecutor(), force=False)
     return settings

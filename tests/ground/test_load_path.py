@@ -94,7 +94,7 @@ def test_the_object_is_frozen_and_typed(tmp_path: Path) -> None:
             table.clear()
     assert all(isinstance(paths.by_key()[key], Path) for key in PUBLISHED)
     assert type(paths.own["click_threshold"]) is float
-    assert dict(paths.min_interactions) == {"wechat": 100, "tiktok": 7}
+    assert {name: paths.min_interactions[name] for name in DATASETS} == {"wechat": 100, "tiktok": 7}
 
 
 def test_a_byte_order_mark_is_taken(tmp_path: Path) -> None:
