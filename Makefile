@@ -1,4 +1,5 @@
 # make demo    the whole pipeline on sample data      make test   linting, types and the test suite
+# make real    the whole pipeline on MovieLens-100k, with the eight published baselines: real data, in about ten minutes
 # make report  every table and figure of what has run
 # make baselines  the eight published baselines on the sample of make demo, and the report with them
 # make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
@@ -16,10 +17,13 @@ DEMO_PATHS := --paths sample/demo/path.json
 # The size of the logs that the benchmarks run on: hundredth, tenth or full (25 GB).
 SCALE ?= tenth
 
-.PHONY: demo report baselines test golden bench checks clean
+.PHONY: demo real report baselines test golden bench checks clean
 
 demo: .venv/demo.installed
 	$(BIN)/python demo.py
+
+real: .venv/demo.installed .venv/recbole.installed
+	$(BIN)/python real_data.py
 
 report: .venv/demo.installed
 	$(BIN)/python statis_and_draw.py --paths $(PATHS)

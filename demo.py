@@ -69,11 +69,11 @@ def call(script: Callable[[Sequence[str]], object], *arguments: str) -> object:
     return script(list(arguments))
 
 
-def prepare(to: Sequence[str]) -> None:
+def prepare(to: Sequence[str], protocols: Iterable[str] = tuple(PROTOCOLS)) -> None:
     """Run steps 1 to 5."""
     call(preprocess_inter.main, *to)
     call(preprocess_multimodal.main, *to)
-    for protocol in PROTOCOLS:
+    for protocol in protocols:
         call(get_user_embedding.main, *to, "--protocol", protocol)
     call(cross_matrix.main, *to)
     call(gen_matrix.main, *to)

@@ -1,4 +1,4 @@
-"""Step 0: write sample raw logs of both challenges, with every irregularity of the real ones.
+"""Step 0: write sample raw logs of both challenges, with every irregularity of the real ones, or of public data sets.
 
 reads   nothing
 writes  OUT/path.json, a paths file of the sample's own: give it to every later step as --paths OUT/path.json
@@ -8,6 +8,7 @@ writes  OUT/path.json, a paths file of the sample's own: give it to every later 
 
 scales  tiny   a few hundred items, for the tests             demo   a run of the pipeline in minutes
         full   the published sizes and statistics             tenth, hundredth  a tenth, a hundredth of the sizes
+public  small logs in the formats of the data sets that datasets/ declares, in OUT/dataset/NAME/: one size, with taste
 signal  taste  clicks follow each user's rate, the content and the user's taste for it, in every modality
         none   clicks are independent of everything, users have about 60 rows (one size, for tiny and demo)
 
@@ -22,8 +23,8 @@ from pathlib import Path
 
 from mma4ctr import cli
 from mma4ctr.arguments import seed
-from mma4ctr.data.registry import DATASETS
-from mma4ctr.sampling import files, marker
+from mma4ctr.data.registry import DATASETS, load_settings, tasks_of
+from mma4ctr.sampling import files, marker, public
 from mma4ctr.sampling.sample import Sample
 from mma4ctr.sampling.split_counts import Counts
 from mma4ctr.settings import RAW_FOLDER
@@ -34,16 +35,25 @@ SCALES = tuple(dict.fromkeys(scale for scale, _ in SIZES))
 SIGNALS = tuple(dict.fromkeys(signal for _, signal in SIZES))
 
 
+PUBLIC = "public"  # the scale of the samples of public data sets, as their marker has it
+ALL = "all"
+
+
+def write_json(folder: Path, content: dict[str, object]) -> None:
+    """Write the sample's path.json."""
+    with files.whole_file(folder / "path.json") as file:
+        file.write((json.dumps(content, indent=2) + "\n").encode())
+
+
 def write_paths_file(folder: Path, size: tuple[str, str]) -> None:
-    """Write the sample's path.json: its own folders and the `min_interactions` of its scale."""
+    """Write the path.json of a sample of both challenges: its own folders and the `min_interactions` of its scale."""
     content = {
         "parent_folder": ".",
         **{RAW_FOLDER.format(name): DATASETS[name].folder for name in SAMPLES},
         "min_interactions": {name: sample.scales[size].min_interactions for name, sample in SAMPLES.items()},
         "seed": 0,
     }
-    with files.whole_file(folder / "path.json") as file:
-        file.write((json.dumps(content, indent=2) + "\n").encode())
+    write_json(folder, content)
 
 
 def closing_lines(name: str, minimum: int, counts: Counts, about: list[str]) -> list[str]:
@@ -71,6 +81,7 @@ def complete(folder: Path, name: str, found: marker.Marker) -> bool:
 
 def write_sample(folder: Path, names: Sequence[str], settings: marker.Settings, force: bool) -> None:
     """Write the data sets `names` where they are not complete, and print each one's closing lines."""
+    require_kind(folder, is_public=False)
     found = marker.prepare(folder, settings, force)
     size = (settings.scale, settings.signal)
     # Files of a sample with other settings must not be left beside new ones.
@@ -96,24 +107,80 @@ def write_sample(folder: Path, names: Sequence[str], settings: marker.Settings, 
     print(f"paths file: {folder / 'path.json'}")
 
 
+def require_kind(folder: Path, is_public: bool) -> marker.Marker | None:
+    """Return the marker of a folder; raise `UserError` where it is of the other kind of sample."""
+    found = marker.load(folder)
+    if found is not None and (found.settings.scale == PUBLIC) != is_public:
+        raise cli.UserError(f"{folder / marker.NAME}: holds a sample of {found.settings}, expected one of "
+                            f"{'--public' if is_public else '--scale'}; choose another --out")  # fmt: skip
+    return found
+
+
+def write_public(folder: Path, names: Sequence[str], seed: int, force: bool) -> None:
+    """Write small logs of public data sets, and print what to do with them.
+
+    Parameters
+    ----------
+    folder : Path
+        The logs of each go to ``dataset/NAME`` below it, where the declarations look for them.
+    names : sequence of str
+        Among `public.NAMES`.
+    seed : int
+    force : bool
+        Write again what is complete, and what is there from another seed.
+    """
+    before = require_kind(folder, is_public=True)
+    found = marker.prepare(folder, marker.Settings(PUBLIC, "taste", seed), force)
+    left = before.complete if before is not None and before.settings != found.settings else {}
+    for name in dict.fromkeys([*names, *left]):
+        place = folder / "dataset" / name
+        if name in found.complete and all((place / file).is_file() for file in found.complete[name]) and not force:
+            print(f"{name}: up to date in {place}")
+            continue
+        found.complete.pop(name, None)
+        found.save(folder)
+        write_json(folder, {"parent_folder": ".", "seed": 0})
+        public.write(name, place, seed)
+        found.complete[name] = sorted(file.name for file in place.iterdir())
+        found.save(folder)
+        print(f"{name}: written to {place}")
+    file = folder / "path.json"
+    tasks = ", ".join(tasks_of(load_settings(file), names))
+    print(f"paths file: {file}")
+    print(f"next: python preprocess_inter.py --paths {file}, likewise preprocess_multimodal.py, get_user_embedding.py, "
+          f"cross_matrix.py and gen_matrix.py; then mlp.py with --dataset, of these tasks: {tasks}")  # fmt: skip
+
+
 @cli.step
 def main(argv: Sequence[str] | None = None) -> None:
     """Write a sample."""
     parser = cli.parser(__doc__)
-    parser.add_argument("--scale", choices=SCALES, required=True)
-    parser.add_argument("--dataset", nargs="+", choices=tuple(SAMPLES), default=tuple(SAMPLES))
-    parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/SCALE or sample/SCALE_none)")
+    what = parser.add_mutually_exclusive_group(required=True)
+    what.add_argument("--scale", choices=SCALES)
+    what.add_argument("--public", nargs="+", choices=(*public.NAMES, ALL), metavar="NAME",
+                      help=f"public data sets: {', '.join(public.NAMES)}, or {ALL}")  # fmt: skip
+    parser.add_argument("--dataset", nargs="+", choices=tuple(SAMPLES), help="with --scale (default: both)")
+    parser.add_argument(
+        "--out", type=Path, help="folder of the sample (default: sample/ and SCALE, SCALE_none or public)"
+    )
     parser.add_argument("--seed", type=seed, default=0)
     parser.add_argument("--signal", choices=SIGNALS, default="taste")
     parser.add_argument("--force", action="store_true", help="write again what is complete or has other settings")
     arguments = parser.parse_args(argv)
+    if arguments.public:
+        if arguments.dataset or arguments.signal != "taste":
+            raise cli.UserError(
+                "--public stands beside --dataset or --signal none, which go with --scale; leave it out"
+            )
+        names = public.NAMES if ALL in arguments.public else arguments.public
+        return write_public(arguments.out or Path("sample") / PUBLIC, names, arguments.seed, arguments.force)
     size = (arguments.scale, arguments.signal)
     if size not in SIZES:
         scales = " or ".join(scale for scale, signal in SIZES if signal == arguments.signal)
         raise cli.UserError(f"--scale {arguments.scale} has no --signal {arguments.signal}; use --scale {scales}")
     default = Path("sample") / (arguments.scale if arguments.signal == "taste" else "_".join(size))
     settings = marker.Settings(arguments.scale, arguments.signal, arguments.seed)
-    write_sample(arguments.out or default, arguments.dataset, settings, arguments.force)
+    write_sample(arguments.out or default, arguments.dataset or tuple(SAMPLES), settings, arguments.force)
 
 
 if __name__ == "__main__":

@@ -157,7 +157,9 @@ def epochs_of(run: Run, made: adapter.Baseline, test: Callable[[str], dict[str, 
             entry = {"epoch": epoch, "train_loss": made.train_epoch(epoch - 1)}
             entry["seconds"] = time.perf_counter() - started
             if epoch in run.further["tested"]:
-                entry |= {f"test_{name}": value for name, value in test(f"_{epoch}").items()}
+                figures = test(f"_{epoch}")
+                entry |= {"valid_auc": figures.pop("valid_auc")} if "valid_auc" in figures else {}
+                entry |= {f"test_{name}": value for name, value in figures.items()}
                 bar.set_postfix(auc=f"{entry['test_auc']:.4f}")
             history.append(entry)
             bar.update()

@@ -36,16 +36,19 @@ def calibrated_logloss(
 def same_rows(made: Baseline, task: TaskRows, folder: Path, seed: int, suffix: str) -> dict[str, float]:
     """Score the test rows of a task, keep the scores in the run's folder, and return the figures.
 
-    `test_seconds` are those of what the published test does: scores, AUC and LogLoss.
+    `test_seconds` are those of what the published test does: scores, AUC and LogLoss. `valid_auc` is that of the
+    validation rows, by which epochs may be chosen.
     """
     started, test = time.perf_counter(), task.part("test")
     scores = made.scores("test")
     metrics.auc(test[:, 2], scores), metrics.logloss(test[:, 2], scores)
     seconds = time.perf_counter() - started
     figures = runs.save_predictions(folder, scores, test, seed, suffix)
-    calibrated = calibrated_logloss(made.scores("validation"), task.part("validation")[:, 2], scores, test[:, 2])
+    validation, labels = made.scores("validation"), task.part("validation")[:, 2]
+    calibrated = calibrated_logloss(validation, labels, scores, test[:, 2])
     seen = unseen.figures(task.part("training"), test, scores)
-    return {**figures, "logloss_calibrated": calibrated, **seen, "test_seconds": seconds}
+    return {**figures, "logloss_calibrated": calibrated, **seen, "test_seconds": seconds,
+            "valid_auc": metrics.auc(labels, validation)}  # fmt: skip
 
 
 def watched_rows(made: Baseline, folder: Path, seed: int, suffix: str) -> dict[str, float]:

@@ -21,7 +21,7 @@ from mma4ctr.data.blocks import Modality
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
 from mma4ctr.keys import Key
-from mma4ctr.published.logs import Published
+from mma4ctr.published.logs import Facts
 from mma4ctr.sampling.sample import Sample
 from mma4ctr.settings import RAW_FOLDER
 
@@ -82,7 +82,7 @@ class DataSet(abc.ABC):
         Whether modalities are read for the items of kept users alone.
     weights : mapping of str to int
         The weights of actions that make a click together.
-    published : Published or None
+    published : Facts or None
         What is known of its full log.
     sample : Sample or None
         What writes sample logs in its format.
@@ -103,7 +103,7 @@ class DataSet(abc.ABC):
     minimum_counts: tuple[str, ...] = ()
     needs_kept_items: bool = True
     weights: Mapping[str, int] = MappingProxyType({})
-    published: Published | None = None
+    published: Facts | None = None
     sample: Sample | None = None
 
     @property

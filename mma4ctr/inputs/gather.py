@@ -64,6 +64,6 @@ def load(
         found, users, items, needs,
         content=content.load(settings, task, feature, protocol) if needs & {"content", "item_content"} else None,
         history=histories.clicked(found, history_length or histories.LONGEST) if "history" in needs else None,
-        context=context.load(settings, dataset) if "context" in needs else None,
+        context=context.load(settings, task, protocol) if "context" in needs else None,
         graph=graphs.clicks(found) if "graph" in needs else None,
     )  # fmt: skip

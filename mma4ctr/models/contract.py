@@ -18,7 +18,7 @@ NEEDS = {
     "content": "the user's and the item's content side by side",
     "item_content": "the content of every item, to look up the items of a history or a graph",
     "history": "the items that the user clicked in the training part before the row",
-    "context": "context columns, such as the device",
+    "context": "context columns: the device, then those of the data set",
     "graph": "the clicks of the training part, users and items as nodes",
 }
 

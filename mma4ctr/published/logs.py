@@ -27,9 +27,9 @@ class Bucket:
         return f"{self.low:,}" if self.high == self.low else f"{self.low:,}-{self.high:,}"
 
 
-@dataclasses.dataclass(frozen=True)
-class Published:
-    """What was published about one full log.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What was published about one full log; None and nothing where a fact was not.
 
     Attributes
     ----------
@@ -41,12 +41,27 @@ class Published:
     """
 
     source: str
+    rows: int | None = None
+    users: int | None = None
+    items: int | None = None
+    ratios: Mapping[str, float] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    user_lengths: tuple[Bucket, ...] = ()
+    item_popularities: tuple[Bucket, ...] = ()
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """Those of rows, users and items that are known."""
+        known = {"rows": self.rows, "users": self.users, "items": self.items}
+        return {name: number for name, number in known.items() if number is not None}
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Published(Facts):
+    """What was published about a log whose size is known."""
+
     rows: int
     users: int
     items: int
-    ratios: Mapping[str, float]
-    user_lengths: tuple[Bucket, ...]
-    item_popularities: tuple[Bucket, ...]
 
 
 # Printed by the organisers and by readers of the full logs.

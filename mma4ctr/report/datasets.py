@@ -7,6 +7,7 @@ import math
 import numpy as np
 from matplotlib.figure import Figure
 
+from mma4ctr import cli
 from mma4ctr.data.registry import dataset_of
 from mma4ctr.report import plots, provenance, statistics
 from mma4ctr.report.model import Drawn
@@ -21,7 +22,7 @@ def draw_ratios(settings: Settings, dataset: str) -> Figure:
     """Draw bars of the negative rows for each positive one: this log's, above the published ones if there are any."""
     ratios, published = statistics.ratios_of(settings, dataset), dataset_of(settings, dataset).published
     names = [f"{dataset}, {provenance.data_name(settings, dataset)}"]
-    names += [f"published ({published.source})"] if published else []
+    names += [f"published ({published.source})"] if published and published.ratios else []
     values = np.array([pair[: len(names)] for pair in ratios.values()], dtype=float)
     drawable = values[np.isfinite(values) & (values > 0)]
     left, right = min(1.0, 10 ** np.floor(np.log10(drawable.min(initial=1.0)))), 4 * drawable.max(initial=1.0)
@@ -43,7 +44,8 @@ def draw_shares(settings: Settings, dataset: str, artefact: str, things: str, by
     """Draw pies of users or items by number: this log's, and the published one if there is one."""
     computed, buckets, number = statistics.buckets_of(settings, dataset, artefact)
     pies = [(computed, f"{provenance.data_name(settings, dataset)}, {number:,} {things}")]
-    if (published := dataset_of(settings, dataset).published) is not None:
+    published = dataset_of(settings, dataset).published
+    if published is not None and getattr(published, artefact):
         shares = np.array([bucket.share for bucket in buckets])
         pies.append((shares, f"published, {getattr(published, things):,} {things}"))
     figure, axes = plots.figure(plots.PAGE / 2 * len(pies), 2.3, columns=len(pies))
@@ -80,8 +82,8 @@ def print_line(name: str, ours: str, published: str) -> None:
 def print_statistics(settings: Settings, dataset: str) -> None:
     """Print the ratios and shares of this log beside the published ones."""
     published, ours = dataset_of(settings, dataset).published, provenance.data_name(settings, dataset)
-    beside = f"; published: {published.source}, {published.rows:,} rows" if published else ""
-    head = "published" if published else ""
+    beside = f"; published: {published.source}, {cli.count_in_words(published.sizes)}" if published else ""
+    head = "published" if published and published.ratios else ""
     print(f"  {statistics.actions_of(settings, dataset)['rows']:,} rows, unfiltered{beside}")
     print_line("  rows without the action for each row with it", ours, head)
     for name, ratios in statistics.ratios_of(settings, dataset).items():

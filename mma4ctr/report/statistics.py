@@ -96,7 +96,7 @@ def buckets_of(settings: Settings, dataset: str, artefact: str) -> tuple[np.ndar
     """
     histogram = reading.load(settings, artefact, dataset=dataset)
     log = dataset_of(settings, dataset).published
-    buckets = getattr(log, artefact) if log else POWERS_OF_TEN
+    buckets = (getattr(log, artefact) if log else ()) or POWERS_OF_TEN
     return shares(histogram, buckets), buckets, int(histogram[:, 1].sum())
 
 

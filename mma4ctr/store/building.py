@@ -49,6 +49,7 @@ class Build:
         keys = dict(keys or {})
         built_on = records.ancestors(settings, script, dataset) if built_on is None else built_on
         self.settings, self.folder, self.raw = settings, records.folder_of(settings, script), list(raw)
+        self.raw_folder = settings.raw_folder(dataset)
         self.record = Record(
             script, dataset, keys, records.settings_of(settings, script, dataset),
             records.versions_of(settings, script, dataset, keys), self._stamps(),
@@ -57,7 +58,7 @@ class Build:
         self.file = records.file_of(settings, script, dataset, keys)
 
     def _stamps(self) -> dict[str, list[int | str]]:
-        return {file.name: stamp(file) for file in self.raw}
+        return {str(file.relative_to(self.raw_folder)): stamp(file) for file in self.raw}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:

@@ -115,7 +115,7 @@ class Batches:
             self.clicked = torch.from_numpy(np.append(inputs.history.items, inputs.items).astype(np.int64)).to(device)
             self.steps = torch.arange(-inputs.history.length, 0, device=device)
         if inputs.context:
-            columns["context"] = inputs.context.values[rows[:, 0]]
+            columns["context"] = inputs.context.of(rows, inputs.task.parts[part])
         self.columns: Columns = {name: torch.from_numpy(column).to(device) for name, column in columns.items()}
 
     def __len__(self) -> int:

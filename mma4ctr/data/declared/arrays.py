@@ -55,7 +55,7 @@ def _ids_of_table(file: Path, source: Source) -> pl.Series:
     schema = feature_tables.schema_of(file, source)
     column = feature_tables.id_column(source, schema)
     feature_tables.require_columns(file, schema, [column])
-    return feature_tables.collect([feature_tables.scan(file, source).select(column)], file, source)[0].to_series()
+    return feature_tables.collect(feature_tables.scan(file, source).select(column), file, source).to_series()
 
 
 def _has_one_id_a_line(file: Path) -> bool:
@@ -89,7 +89,7 @@ def read_ids(file: Path, source: Source, kept: Kept) -> pl.Series:
         raw = _ids_of_array(file)
     elif _has_one_id_a_line(file):
         lines = feature_tables.scan_lines(file, source).select("line")
-        raw = feature_tables.collect([lines], file, source)[0].to_series()
+        raw = feature_tables.collect(lines, file, source).to_series()
     else:
         raw = _ids_of_table(file, source)
     ids = raw.to_frame().select(kept.compared(pl.col(raw.name), raw.dtype).alias(ID)).to_series()

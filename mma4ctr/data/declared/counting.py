@@ -37,6 +37,11 @@ def exploded(lists: pl.DataFrame) -> pl.DataFrame:
     return lists.explode(ELEMENT).drop_nulls(ELEMENT)
 
 
+def bucket_of(element: str, buckets: int) -> int:
+    """Return the bucket of an element: the same on every machine."""
+    return xxhash.xxh3_64_intdigest(element.encode()) % buckets
+
+
 def _columns(elements: pl.DataFrame, hashed: int | None) -> pl.DataFrame:
     """Return each element that is counted, column ``element``, and its ``column``.
 
@@ -44,7 +49,7 @@ def _columns(elements: pl.DataFrame, hashed: int | None) -> pl.DataFrame:
     """
     if hashed is not None:
         known = elements[ELEMENT].unique().sort()
-        buckets = [xxhash.xxh3_64_intdigest(element.encode()) % hashed for element in known]
+        buckets = [bucket_of(element, hashed) for element in known]
         return pl.DataFrame({ELEMENT: known, "column": pl.Series(buckets, dtype=pl.Int64)})
     often = elements.group_by(ELEMENT).len().sort(["len", ELEMENT], descending=[True, False]).head(MOST)
     return often.select(pl.col(ELEMENT).sort()).with_row_index("column")

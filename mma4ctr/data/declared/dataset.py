@@ -20,6 +20,7 @@ from mma4ctr.data.declared import explaining, kinds, log_files, rows, scanning, 
 from mma4ctr.data.declared.schema import CLICK, Declaration
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
+from mma4ctr.published.logs import Facts
 from mma4ctr.store.records import INTER, MULTIMODAL, identity
 
 VERSION = 1  # raised when the same declaration reads the same files otherwise
@@ -50,11 +51,12 @@ class Declared(DataSet):
     modalities: tuple[str, ...] = _derived()
     context: tuple[str, ...] = _derived()
     negatives: Negatives | None = _derived()  # noqa: RUF009
+    published: Facts | None = _derived()  # noqa: RUF009
     place: int = dataclasses.field(init=False, repr=False, compare=False, default=PLACE)
 
     def __post_init__(self) -> None:
         """Fill in what follows."""
-        of, drawn = self.declaration, self.declaration.negatives
+        of, drawn, facts = self.declaration, self.declaration.negatives, self.declaration.published
         labels = tuple(of.labels) or (CLICK,)
         names = {label: self.name if len(labels) == 1 else f"{self.name}_{label}" for label in labels}
         derived: dict[str, object] = {
@@ -65,6 +67,7 @@ class Declared(DataSet):
             "modalities": tuple(of.modalities),
             "context": of.context,
             "negatives": drawn and Negatives(drawn.ratio, drawn.popularity_power, drawn.seed),
+            "published": facts and Facts(source=facts.source, rows=facts.rows, users=facts.users, items=facts.items),
         }
         for name, value in derived.items():
             object.__setattr__(self, name, value)

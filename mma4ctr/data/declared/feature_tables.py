@@ -6,7 +6,7 @@ import csv
 import gzip
 import itertools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import IO, TypeAlias
 
@@ -19,7 +19,7 @@ from mma4ctr.data.declared.schema import FORMATS, Format, Source
 from mma4ctr.data.raw_files import LONGEST_LINE, shown
 
 ROW, SURPLUS, FILE, KEY, VALUE = "#row", "#surplus", "#file", "#key", "#value"
-Value: TypeAlias = Callable[[Path, dict[str, pl.DataType]], pl.Expr]
+Value: TypeAlias = Callable[[Path, dict[str, pl.DataType]], list[pl.Expr]]
 ODD_BYTES = re.compile("[\udc80-\udcff]")  # what is no UTF-8, as `surrogateescape` has it
 SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
 
@@ -125,10 +125,10 @@ def require_columns(file: Path, schema: Iterable[str], wanted: Iterable[str]) ->
                             "in the declaration, or give `separator` or `header` if these are no names")  # fmt: skip
 
 
-def collect(frames: Sequence[pl.LazyFrame], file: Path, source: Source) -> list[pl.DataFrame]:
-    """Collect what is made of the scan of a table in one streamed pass; say what is wrong if it cannot be read."""
+def collect(frame: pl.LazyFrame, file: Path, source: Source) -> pl.DataFrame:
+    """Collect what is made of the scan of a table, as it streams by; say what is wrong if it cannot be read."""
     try:
-        return pl.collect_all(list(frames), engine="streaming")
+        return frame.collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError, EOFError) as error:
         raise unreadable(file, source, error) from None
 
@@ -164,8 +164,8 @@ def where(file: Path, source: Source, row: int) -> str:
 
 def cell(file: Path, source: Source, row: int, column: str) -> str:
     """Return what a field holds, for messages."""
-    field = scan(file, source).filter(pl.col(ROW) == row).select(pl.col(column).cast(pl.String, strict=False))
-    return shown(collect([field], file, source)[0].item())
+    found = collect(scan(file, source).filter(pl.col(ROW) == row).select(column), file, source).item()
+    return shown(found.to_list() if isinstance(found, pl.Series) else found)
 
 
 def id_column(source: Source, schema: Iterable[str]) -> str:
@@ -173,18 +173,15 @@ def id_column(source: Source, schema: Iterable[str]) -> str:
     return source.id if source.id is not None else next(iter(schema), "")
 
 
-def _check_rows(file: Path, source: Source, names: Sequence[str], bad_id: int | None, surplus: int | None) -> None:
-    """Raise the `UserError` of the row whose id is no integer, or of one with more fields than columns."""
-    if bad_id is not None:
-        name = id_column(source, names)
+def _check_ids(table: pl.LazyFrame, file: Path, source: Source, name: str) -> None:
+    """Raise the `UserError` that names the first id of a table that is no integer."""
+    # A pass of its own: two results of one pass would hold the whole table.
+    wrong = table.filter(pl.col(ID).is_null() & pl.col(name).is_not_null()).select(pl.col(ROW).min())
+    row = collect(wrong, file, source).item()
+    if row is not None:
         raise UserError(
-            f"{where(file, source, bad_id)}: column {name} is {cell(file, source, bad_id, name)}, expected an integer, "
-            "as the items of the log are; mend or remove the line"
-        )
-    if surplus is not None:
-        raise UserError(
-            f"{where(file, source, surplus)}: found more fields than the {len(names)} columns {', '.join(names):.200}; "
-            "mend the line, or correct `header` or `separator`"
+            f"{where(file, source, row)}: column {name} is {cell(file, source, row, name)}, expected an integer, as "
+            "the items of the log are; mend or remove the line"
         )
 
 
@@ -194,44 +191,50 @@ def _rows_of_file(file: Path, source: Source, kept: Kept, value: Value) -> pl.Da
     name = id_column(source, schema)
     require_columns(file, schema, [name])
     table = scan(file, source).with_columns(kept.compared(pl.col(name), schema[name]).alias(ID))
-    rows = table.join(kept.table().lazy(), on=ID).select(
-        ROW, PLACE, pl.col(SURPLUS).is_not_null(), value(file, schema).alias(VALUE)
-    )
-    key = pl.struct(SURPLUS, VALUE).hash().alias(KEY)
-    distinct = rows.group_by(PLACE, key).agg(pl.col(ROW).min(), pl.col(SURPLUS, VALUE).first())
-    no_id = table.filter(pl.col(ID).is_null() & pl.col(name).is_not_null()).select(pl.col(ROW).min())
-    found, wrong = collect([distinct, no_id], file, source)
-    surplus = found.filter(SURPLUS).get_column(ROW).sort().to_list()
-    _check_rows(file, source, list(schema), wrong.item(), surplus[0] if surplus else None)
+    if kept.are_integers and not schema[name].is_integer():
+        _check_ids(table, file, source, name)
+    values = value(file, schema)
+    rows = table.join(kept.table().lazy(), on=ID).select(PLACE, ROW, pl.col(SURPLUS).is_not_null(), *values)
+    content = [SURPLUS, *(expression.meta.output_name() for expression in values)]
+    keyed = rows.with_columns(pl.struct(content).hash().alias(KEY))
+    found = collect(keyed.group_by(PLACE, KEY).agg(pl.col(ROW).min(), pl.col(content).first()), file, source)
+    surplus = found.filter(SURPLUS).select(pl.col(ROW).min()).item()
+    if surplus is not None:
+        raise UserError(
+            f"{where(file, source, surplus)}: found more fields than the {len(schema)} columns "
+            f"{', '.join(schema):.200}; mend the line, or correct `header` or `separator`"
+        )
     return found
 
 
-def rows_of(files: Sequence[Path], source: Source, kept: Kept, value: Value) -> pl.DataFrame:
+def rows_of(files: list[Path], source: Source, kept: Kept, value: Value) -> pl.DataFrame:
     """Read the rows of kept items.
 
     Parameters
     ----------
-    files : sequence of Path
+    files : list of Path
         The parts of the table.
     source : Source
     kept : Kept
     value : callable
-        ``value(file, schema)`` makes an expression of what is read of each row; rows where it is null do not count.
+        ``value(file, schema)`` makes expressions of what is read of each row: columns of numbers, or one expression
+        called ``#value``, which is null in rows that do not count.
 
     Returns
     -------
     polars.DataFrame
-        Columns ``#place`` of the item, ``#file`` and ``#row``, both from 0, and ``#value``; sorted by the first three.
-        Of equal rows of an item the first is there.
+        Columns ``#place`` of the item, ``#file`` and ``#row``, both from 0, and those of `value`; sorted by the first
+        three. Of equal rows of an item the first is there.
     """
     parts = [_rows_of_file(file, source, kept, value) for file in files]
     rows = pl.concat(part.with_columns(pl.lit(number).alias(FILE)) for number, part in enumerate(parts))
     if rows.is_empty():
         schema = schema_of(files[0], source)
         first = scan(files[0], source).select(pl.col(id_column(source, schema)).cast(pl.String, strict=False).first())
-        raise kept.no_match(files[0], "row", collect([first], files[0], source)[0].item())
-    rows = rows.filter(pl.col(VALUE).is_not_null()).sort(PLACE, FILE, ROW)
-    return rows.unique([PLACE, KEY], keep="first", maintain_order=True).select(PLACE, FILE, ROW, VALUE)
+        raise kept.no_match(files[0], "row", collect(first, files[0], source).item())
+    if VALUE in rows.columns:
+        rows = rows.filter(pl.col(VALUE).is_not_null())
+    return rows.sort(PLACE, FILE, ROW).unique([PLACE, KEY], keep="first", maintain_order=True).drop(KEY, SURPLUS)
 
 
 def check_once(files: list[Path], source: Source, rows: pl.DataFrame, kept: Kept, what: str) -> None:
@@ -239,7 +242,7 @@ def check_once(files: list[Path], source: Source, rows: pl.DataFrame, kept: Kept
     again = rows.filter(~pl.col(PLACE).is_first_distinct()).head(1)
     if again.is_empty():
         return
-    pair = rows.filter(PLACE=again[PLACE][0]).head(2).select(FILE, ROW).rows()
+    pair = rows.filter(pl.col(PLACE) == again[PLACE][0]).head(2).select(FILE, ROW).rows()
     first, second = (where(files[file], source, row) for file, row in pair)
     raise UserError(
         f"{second}: duplicate {what}: item {kept.name(again[PLACE][0])} has another row at {first}, expected one; "

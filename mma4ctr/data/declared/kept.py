@@ -59,7 +59,7 @@ class Kept:
 
     def name(self, place: int) -> str:
         """Return the id of an item as it goes into a message."""
-        return shown(self.ids[place])
+        return shown(self.ids[int(place)])
 
     def no_match(self, file: object, what: str, example: object) -> UserError:
         """Return the error of a file of which no `what` belongs to a kept item; `example` is an id of it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,6 +69,12 @@ def read_yaml(file: Path) -> Declaration:
     return declaration(yaml_file.read(file), str(file))
 
 
+@functools.cache
+def _read_once(file: Path, changed: int, size: int) -> Declared:
+    """Return the data set of a file as it was then: a process asks for the same ones again and again."""
+    return Declared(file.stem, read_yaml(file))
+
+
 def declarations(folder: Path) -> dict[str, Declared]:
     """Return the data sets that the files ``NAME.yaml`` of a folder declare, by name; none if there is no folder.
 
@@ -90,5 +97,6 @@ def declarations(folder: Path) -> dict[str, Declared]:
             raise UserError(f"{file}: would not be read, expected a name such as {file.stem}{ENDING}; rename it, or "
                             "remove it")  # fmt: skip
         _check_name(file.stem, str(file))
-        found[file.stem] = Declared(file.stem, read_yaml(file))
+        changed = file.stat()
+        found[file.stem] = _read_once(file, changed.st_mtime_ns, changed.st_size)
     return found

@@ -23,6 +23,9 @@ from mma4ctr.data.declared.kept import Kept
 from mma4ctr.data.declared.schema import Source
 from mma4ctr.reduction import Matrix
 
+MOST_WITHOUT = 0.01  # of the items may have none of the words that are counted; if more have, it is a warning
+BETWEEN = "\x1f"  # elements of a list, until equal lists of an item have become one
+
 
 def is_array(source: Source) -> bool:
     """Whether a source is an array; otherwise it is a table."""
@@ -31,7 +34,7 @@ def is_array(source: Source) -> bool:
 
 def _natural(name: str) -> tuple:
     """Return what names are sorted by: part2 comes before part10."""
-    return [int(text) if text.isdigit() else text for text in re.split(r"([0-9]+)", name)], name
+    return [int(text) if place % 2 else text for place, text in enumerate(re.split("([0-9]+)", name))], name
 
 
 def _found(source: Source, folder: Path) -> list[Path]:
@@ -47,7 +50,8 @@ def are_there(source: Source, folder: Path) -> bool:
 
 
 def _require(file: Path, key: str) -> None:
-    if not (file.suffix == ".gz" and file.is_file() and file.stat().st_size):  # a packed file is wanted, and is there
+    # A packed file may be wanted, and that of an array says more about it when it is opened.
+    if not (file.suffix in (".gz", ".npy") and file.is_file() and file.stat().st_size):
         raw_files.require_file(file, key)
 
 
@@ -93,10 +97,10 @@ def _texts(files: list[Path], source: Source, kept: Kept) -> pl.DataFrame:
     """Return the words of kept items: columns place, element."""
     columns = list(source.text or ())
 
-    def value(file: Path, schema: dict[str, pl.DataType]) -> pl.Expr:
+    def value(file: Path, schema: dict[str, pl.DataType]) -> list[pl.Expr]:
         feature_tables.require_columns(file, schema, columns)
         text = pl.concat_str([pl.col(name).cast(pl.String) for name in columns], separator=" ", ignore_nulls=True)
-        return pl.when(text.str.contains(counting.WORD)).then(text)
+        return [pl.when(text.str.contains(counting.WORD)).then(text).alias(VALUE)]
 
     rows = feature_tables.rows_of(files, source, kept, value)
     feature_tables.check_once(files, source, rows, kept, "texts")
@@ -107,14 +111,15 @@ def _elements(files: list[Path], source: Source, kept: Kept) -> pl.DataFrame:
     """Return the elements of the lists of kept items, each once: columns place, element."""
     column = str(source.list)
 
-    def value(file: Path, schema: dict[str, pl.DataType]) -> pl.Expr:
+    def value(file: Path, schema: dict[str, pl.DataType]) -> list[pl.Expr]:
         feature_tables.require_columns(file, schema, [column])
         if isinstance(schema[column], pl.List | pl.Array):
-            return pl.col(column).cast(pl.List(pl.String))
-        return pl.col(column).cast(pl.String).str.split(source.split)
+            return [pl.col(column).cast(pl.List(pl.String)).list.join(BETWEEN).alias(VALUE)]
+        return [pl.col(column).cast(pl.String).str.replace_all(source.split, BETWEEN, literal=True).alias(VALUE)]
 
     rows = feature_tables.rows_of(files, source, kept, value).select(place=PLACE, element=VALUE)
-    elements = counting.exploded(rows).with_columns(pl.col("element").str.strip_chars())
+    elements = counting.exploded(rows.with_columns(pl.col("element").str.split(BETWEEN).list.unique()))
+    elements = elements.with_columns(pl.col("element").str.strip_chars())
     return elements.filter(pl.col("element") != "").unique()
 
 
@@ -130,7 +135,7 @@ def _counted(name: str, files: list[Path], source: Source, kept: Kept) -> tuple[
         f"{name}: {without:,} of {len(places):,} items have none of the {counts.shape[1]:,} most frequent words or "
         f"elements, and {passed_over:,} others are not counted; `hashed` counts all"
     )
-    return places, counts, (warning,) * bool(without)
+    return places, counts, (warning,) * bool(without > MOST_WITHOUT * len(places))
 
 
 def raw_modality(name: str, source: Source, folder: Path, kept: np.ndarray | pl.Series, key: str) -> RawModality:
