@@ -41,7 +41,7 @@ def of_expressions(declaration: Declaration) -> dict[str, str]:
     return found if where is None else {"interactions.where": where, **found}
 
 
-def _given(declaration: Declaration) -> Kinds:
+def given(declaration: Declaration) -> Kinds:
     """Return the kinds that the declaration gives."""
     ids = (declaration.user, declaration.item, declaration.device, declaration.session)
     found: Kinds = {id_.column: id_.type for id_ in ids if id_ is not None and id_.type is not None}
@@ -127,12 +127,12 @@ def of_files(files: Sequence[Path], declaration: Declaration) -> Kinds:
     UserError
         If a column is not there, or files disagree.
     """
-    given, wanted = _given(declaration), roles(declaration)
+    said, wanted = given(declaration), roles(declaration)
     seen: dict[str, tuple[Path, str]] = {}
     for file in files:
         head = heads(file, declaration)
         for name, key in wanted.items():
-            if (kind := given.get(name) or _seen(head[name], key)) is None:
+            if (kind := said.get(name) or _seen(head[name], key)) is None:
                 continue
             if name in seen and seen[name][1] != kind:
                 kind = _agreed(name, seen[name], (file, kind), key)

@@ -102,7 +102,8 @@ class Rows:
         """Yield what has to hold of the columns as they were scanned."""
         yield Check(pl.col(SURPLUS).is_null(), (), _always(f"{len(self.schema)}; {MEND}"))
         for name, kind in self.kinds.items():
-            as_first = f"{'an integer' if kind == 'integer' else 'a number'}, as the first rows have"
+            who = "declaration says" if name in kinds.given(self.of) else "first rows have"
+            as_first = f"{'an integer' if kind == 'integer' else 'a number'}, as the {who}"
             cure = f"mend the line, or say interactions.types: {{{name:.60}: text}} in the declaration"
             if self.of.time is not None and name == self.of.time.column:
                 cure = "mend the line, or say time.unit: date if these are dates"

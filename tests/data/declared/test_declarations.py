@@ -108,6 +108,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"interactions": {"files": "a.csv", "where": "a >"}}, "interactions.where: 'a >' is no SQL expression"),
     ({"interactions": "../log.csv"}, r"interactions.files: found '../log.csv', expected a file below the folder"),
     ({"interactions": "/log.csv"}, r"interactions.files: found '/log.csv', expected a file below the folder"),
+    ({"interactions": {"files": "a.csv", "types": {"x": "text"}}},
+     "interactions.types: found 'x', expected a column that"),
     ({"item": "user"}, "item: found 'user', expected another column than that of user"),
     ({"device": "a", "session": "b"}, "session: found 'b', expected device or session"),
     ({"context": ["time"]}, "context: found 'time', expected a column once"),
