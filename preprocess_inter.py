@@ -2,7 +2,7 @@
 
 Reads   the interactions of the raw logs (wechat: user_action.csv; tiktok: final_track1_train.txt or track 2's)
 Writes  bipartite_graph/: users with their device, items, the rows of each task under both protocols,
-        statistics/ of the unfiltered log, recbole/ interaction files
+        statistics/ of the unfiltered log
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ from mma4ctr.runs.run import COMP, Run
 from mma4ctr.runs.tested import WATCHED
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import disk, reading, records
+from mma4ctr.store import disk, records
 
 SETTINGS = ("clean", "published")
 
@@ -134,14 +134,16 @@ def prepare_clean(run: Run, kind: Kind, task: TaskRows) -> adapter.Baseline:
 
 
 def prepare_published(run: Run, kind: Kind) -> adapter.Baseline:
-    """Return the model ready to be trained on watched against sampled unwatched videos."""
+    """Write the interaction file if it is not there, and return the model ready to tell watched from unwatched."""
     dataset = run.settings.dataset_of(run.task)
-    file = reading.checked_path(run.settings, "watched_inter", dataset=dataset)
+    key = records.identity([run.built_on, dataset])
+    folder = run.settings.saved_path / "baselines" / f"{dataset}_watched_{key}"
+    interactions.watched_written(folder, run.settings, dataset)
     mode = {"mode": "uni1", "order": "TO" if kind.sequential else "RO", "group_by": "user",
             "split": {"RS": [0.8, 0.1, 0.1]}}  # fmt: skip
     with_negatives = kind.negatives or kind.training == "training"
     options = {
-        **common_options(run, kind, file.parent.parent, file.parent.name),
+        **common_options(run, kind, folder.parent, folder.name),
         "benchmark_filename": None, "load_col": {"inter": ["user_id", "item_id", "timestamp"]}, "eval_args": mode,
         **({} if with_negatives else {"train_neg_sample_args": None}),
     }  # fmt: skip

@@ -1,8 +1,8 @@
-"""Write the rows of a task as the pre-split interaction files that RecBole reads.
+"""Write the interaction files that RecBole reads: the rows of a task, split already, and all that was watched.
 
-The rows, labels and split are those that MMa4CTR sees under the clean protocol, for the fused features. RecBole makes
-no histories for files that are split already, so that every row has its own here: the items that its user clicked in
-the training part before the row, the most recent 50.
+The rows, labels and split of a task are those that MMa4CTR sees under the clean protocol, for the fused features.
+RecBole makes no histories for files that are split already, so that every row has its own here: the items that its
+user clicked in the training part before the row, the most recent 50.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ import numpy as np
 import polars as pl
 
 from mma4ctr.cli import UserError
+from mma4ctr.data import labelled, names, registry
 from mma4ctr.inputs.histories import LONGEST, clicked
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.protocol import PARTS
-from mma4ctr.store import checksums, disk
+from mma4ctr.settings import Settings
+from mma4ctr.store import checksums, disk, reading
 
 BEGIN = "begin"  # the token that stands in an empty history, which RecBole cannot read
 ROWS_AT_ONCE = 200_000
@@ -46,19 +48,51 @@ def write_file(file: Path, rows: np.ndarray, items: np.ndarray, bounds: np.ndarr
             frame.write_csv(stream, separator="\t", include_header=start == 0)
 
 
+def standing(folder: Path) -> dict:
+    """Return the record of what stands in a folder; nothing unless every file that it names is there and whole."""
+    try:
+        record = disk.read_object(folder / RECORD, disk.Known("python baseline/comp.py"))
+    except UserError:  # missing or damaged
+        return {}
+    known = record.get("files")
+    whole = isinstance(known, dict) and known and all(disk.is_whole(folder / name, known[name]) for name in known)
+    return record if whole else {}
+
+
+def record(folder: Path, **content: object) -> dict:
+    """Leave a record of the files of a folder, last of all, and return it."""
+    found = {**content, "files": {one.name: checksums.of_file(one) for one in folder.glob("*.inter")}}
+    disk.write_json(folder / RECORD, found)
+    return found
+
+
 def written(folder: Path, task: TaskRows, most: int = LONGEST) -> int:
     """Write what `write` does unless it stands there whole, and return what `write` does."""
-    file = folder / RECORD
-    try:
-        record = disk.read_object(file, disk.Known("python baseline/comp.py"))
-    except UserError:  # missing or damaged
-        record = {}
-    known = record.get("files")
-    if not (isinstance(known, dict) and known and all(disk.is_whole(folder / name, known[name]) for name in known)):
-        longest = write(folder, task, most)
-        record = {"longest": longest, "files": {one.name: checksums.of_file(one) for one in folder.glob("*.inter")}}
-        disk.write_json(file, record)
-    return record["longest"]
+    return (standing(folder) or record(folder, longest=write(folder, task, most)))["longest"]
+
+
+def watched_written(folder: Path, settings: Settings, dataset: str) -> None:
+    """Write ``<folder name>.inter`` unless it stands there whole: every kept row of a log, without a label.
+
+    The timestamp is the place in the sorted rows: RecBole keeps timestamps as float32, which tells neither seconds near
+    5.3e10 apart nor rows without a time.
+    """
+    if standing(folder):
+        return
+    first = reading.load(settings, "rows", task=registry.dataset_of(settings, dataset).tasks[0].name, protocol="clean")
+    if registry.dataset_of(settings, dataset).negatives is not None:
+        first = first[first[:, 2] == 1]  # nobody watched what was drawn
+    rows = labelled.watched(first, reading.load(settings, "repeats", dataset=dataset))
+    users, items = names.user_names(settings, dataset), names.item_names(settings, dataset)
+    with disk.replacing(folder / f"{folder.name}.inter") as temporary, open(temporary, "wb") as stream:
+        for start in range(0, max(len(rows), 1), ROWS_AT_ONCE):
+            block = rows[start : start + ROWS_AT_ONCE]
+            frame = pl.DataFrame({
+                "user_id:token": users.gather(block[:, 0]), "item_id:token": items.gather(block[:, 1]),
+                "timestamp:float": np.arange(start, start + len(block)),
+            })  # fmt: skip
+            frame.write_csv(stream, separator="\t", include_header=start == 0)
+    record(folder)
 
 
 def write(folder: Path, task: TaskRows, most: int = LONGEST) -> int:

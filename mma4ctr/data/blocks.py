@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+import polars as pl
 
 from mma4ctr import reduction
+from mma4ctr.data import raw_files
 
 FEW, MUCH = 0.01, 0.5  # a hundredth of the items (at least one) that hold half of the variance outweigh all others
 FEWEST_ITEMS = 10  # for any of this to be said
@@ -39,13 +42,15 @@ class Block:
 class RawModality:
     """One modality: the ids (items,) int64, sorted, of the items that have it, and its blocks of columns.
 
-    `warnings` say what makes it doubtful, one sentence each.
+    `warnings` say what makes it doubtful, one sentence each. Where ids are places among the names of items that are
+    text, `names` has what is printed for each of `items`: (items,) of str.
     """
 
     modality: str
     items: np.ndarray
     blocks: list[Block]
     warnings: tuple[str, ...] = ()
+    names: Sequence[str] | pl.Series | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +77,10 @@ def _absurd_items(raw: RawModality, block: Block) -> list[str]:
     if np.partition(shares, -few)[-few:].sum() <= MUCH:
         return []
     most = int(shares.argmax())
+    item = raw.items[most] if raw.names is None else raw_files.shown(raw.names[most])
     return [
         f"{raw.modality}: {few} of {count} items have more than {MUCH:.0%} of the variance of {rows.shape[1]} columns, "
-        f"item {raw.items[most]} alone {shares[most]:.1%}: beside them all others are nearly the same; look for an "
+        f"item {item} alone {shares[most]:.1%}: beside them all others are nearly the same; look for an "
         "absurd number in its line"
     ]
 

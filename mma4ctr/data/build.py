@@ -10,13 +10,14 @@ import numpy as np
 import polars as pl
 
 from mma4ctr.cli import UserError
-from mma4ctr.data import interactions, raw_files, raw_folder
+from mma4ctr.data import interactions, labelled, names, raw_files, raw_folder, registry
 from mma4ctr.data.blocks import Modality, doubts_of
-from mma4ctr.data.registry import dataset_of, task_of, tasks_of
+from mma4ctr.data.contract import DataSet
+from mma4ctr.data.gathering import gathered
+from mma4ctr.data.kept_log import KeptLog
 from mma4ctr.executor import Executor
-from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, disk, reading
+from mma4ctr.store import artifacts, reading
 from mma4ctr.store.building import Build, Built, rebuild
 from mma4ctr.store.records import INTER, MULTIMODAL
 
@@ -30,94 +31,102 @@ def histogram(counts: pl.Series) -> np.ndarray:
     return counts.alias("rows").value_counts().sort("rows").cast(pl.Int64).to_numpy(order="c")
 
 
-def active_users(settings: Settings, dataset: str, counts: pl.DataFrame, what: str = "rows") -> np.ndarray:
-    """Return the users (n,) int64 with enough of what was counted (user, len)."""
+def active(settings: Settings, dataset: str, counts: np.ndarray, what: str = "rows") -> np.ndarray:
+    """Tell (n,) bool which users have enough of what was counted (n,); raise `UserError` if none has."""
     least = settings.min_interactions[dataset]
-    active = counts.filter(pl.col("len") >= least)["user"]
-    if active.is_empty():
-        most = int(counts["len"].to_numpy().max(initial=0))
+    enough = counts >= least
+    if not enough.any():
         raise UserError(
-            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has {most} {what}, "
-            "so that no user is left; lower it"
+            f"{settings.file}: min_interactions of {dataset} is {least}, but the most active user has "
+            f"{counts.max(initial=0)} {what}, so that no user is left; lower it"
         )
-    return active.to_numpy()
+    return enough
 
 
-def main_devices(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return each user's most frequent device, ties to the smallest: columns user, device, sorted by user."""
-    counted = frame.group_by("user", "device").len().sort("user", "len", "device", descending=[False, True, False])
-    return counted.unique("user", keep="first", maintain_order=True).select("user", "device")
+def refuse_labels(file: Path, reader: DataSet, totals: Mapping[str, int]) -> None:
+    """Raise `UserError` where a label of the log has no meaning: one class, or not every row a click."""
+    for label in interactions.labels_of(reader):
+        ones, rows = totals[label], totals["rows"]
+        if reader.negatives is not None and ones != rows:
+            raise UserError(f"{file}: {label} is 1 in {ones:,} of {rows:,} rows of the log, expected every row to be a "
+                            "click, since negatives are drawn; leave out the other rows, or the negatives")  # fmt: skip
+        if reader.negatives is None and reader.refuses_one_class and ones in (0, rows):
+            raise UserError(f"{file}: {label} is {int(ones > 0)} in every one of {rows:,} rows of the log, expected "
+                            "rows with 0 and rows with 1; correct the label, or declare negatives")  # fmt: skip
 
 
-def write_recbole(file: Path, users: np.ndarray, items: np.ndarray, columns: dict[str, np.ndarray]) -> Path:
-    """Write a RecBole interaction file; the timestamp is the place in the sorted rows.
+def kept_log(
+    settings: Settings, reader: DataSet, executor: Executor, parts: list[raw_files.Part], users: pl.DataFrame,
+    items: pl.Series,
+) -> KeptLog:  # fmt: skip
+    """Read the rows of users that have enough of them.
 
-    RecBole keeps timestamps as float32, which tells neither seconds near 5.3e10 apart nor rows without a time.
+    Parameters
+    ----------
+    users : polars.DataFrame
+        All users of the log and how many rows each has (user, len).
+    items : polars.Series
+        All items of the log.
     """
-    frame = pl.DataFrame({
-        "user_id:token": users, "item_id:token": items, **columns, "timestamp:float": np.arange(len(users)),
-    })  # fmt: skip
-    with disk.replacing(file) as temporary:
-        frame.write_csv(temporary, separator="\t")
-    return file
+    own, dataset = settings.own_of(reader.name), reader.name
+    users = users.filter(pl.Series(active(settings, dataset, users["len"].to_numpy()))).sort("user")
+    frames = interactions.keep(executor, parts, users["user"], reader, own)
+    log = gathered(frames, users, items.sort(), interactions.labels_of(reader), reader.context)
+    if reader.minimum_counts:  # fewer than raw rows, so that all users that have enough are among the kept ones
+        what = f"distinct rows of {', '.join(('user', *reader.minimum_counts))}"
+        enough = active(settings, dataset, log.distinct(reader.minimum_counts), what)
+        if not enough.all():
+            log.select(enough)
+    log.forget_unused()
+    return log
 
 
-def write_task(settings: Settings, task: str, frame: pl.DataFrame, users: np.ndarray, items: np.ndarray) -> Built:
-    """Write the rows of one task under both protocols and its RecBole file."""
-    files, counts = [], {}
-    for protocol in PROTOCOLS:
-        rows = interactions.task_rows(frame, task_of(settings, task).label, PROTOCOLS[protocol])
-        files.append(artifacts.save(settings, "rows", rows, task=task, protocol=protocol))
-        counts[f"{task} {protocol}"] = {"rows": len(rows), "clicks": int(rows[:, 2].sum())}
-    click = {"label:float": rows[:, 2]}  # of the clean rows, which baselines and MMa4CTR are compared on
-    ids = users[rows[:, 0]], items[rows[:, 1]]
-    files.append(write_recbole(artifacts.path(settings, "task_inter", task=task), *ids, click))
-    return Built(files, counts, [task])
+def write_ids(settings: Settings, dataset: str, log: KeptLog) -> list[Path]:
+    """Write what users and items are called, and the device of each user."""
+    ids, files = {}, []
+    for name, values in {"users": log.users, "items": log.items}.items():
+        if values.dtype == pl.String:
+            files.append(artifacts.save_names(settings, f"{name[:-1]}_names", values, dataset=dataset))
+        ids[name] = np.arange(len(values)) if values.dtype == pl.String else values.to_numpy()
+    users = np.column_stack([ids["users"], log.main_devices()])
+    return [
+        *files,
+        artifacts.save(settings, "users", np.asfortranarray(users), dataset=dataset),
+        artifacts.save(settings, "items", ids["items"], dataset=dataset),
+    ]
 
 
 def write_interactions(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write every artefact that comes from the interactions of one data set."""
-    reader, own = dataset_of(settings, dataset), settings.own_of(dataset)
+    reader, own = registry.dataset_of(settings, dataset), settings.own_of(dataset)
     raw = reader.interaction_files(settings.raw_folder(dataset))
-    parts = raw_files.parts(executor, raw, streamed=True)
-    user_counts, item_counts, totals = interactions.count(executor, parts, reader, own)
-    if totals["rows"][0] == 0:
+    parts = reader.parts(executor, raw)
+    user_counts, item_counts, totals_frame = interactions.count(executor, parts, reader, own)
+    totals = totals_frame.row(0, named=True)
+    if totals["rows"] == 0:
         raise UserError(f"{raw[0]}: has no rows after its header; download it again")
-    frame = interactions.keep(executor, parts, active_users(settings, dataset, user_counts), reader, own)
-    if reader.minimum_counts:  # fewer than raw rows, so that all users that have enough are among the kept ones
-        distinct = interactions.count_distinct(frame, reader.minimum_counts)
-        what = f"distinct rows of {', '.join(('user', *reader.minimum_counts))}"
-        frame = interactions.of_users(frame, active_users(settings, dataset, distinct, what))
-    device = main_devices(frame)
-    users, items = device["user"].to_numpy(), frame["item"].unique().sort().to_numpy()
-    by_id = frame.with_columns(
-        user=pl.Series(np.searchsorted(users, frame["user"].to_numpy())),
-        item=pl.Series(np.searchsorted(items, frame["item"].to_numpy())),
-    )
+    refuse_labels(raw[0], reader, totals)
     files = [
-        artifacts.save(settings, "users", device.cast(pl.Int64).to_numpy(), dataset=dataset),
-        artifacts.save(settings, "items", items, dataset=dataset),
         artifacts.save(settings, "user_lengths", histogram(user_counts["len"]), dataset=dataset),
         artifacts.save(settings, "item_popularities", histogram(item_counts["len"]), dataset=dataset),
-        artifacts.save_json(settings, "actions", totals.row(0, named=True), dataset=dataset),
-        write_recbole(
-            artifacts.path(settings, "watched_inter", dataset=dataset), frame["user"].to_numpy(),
-            frame["item"].to_numpy(), {},
-        ),
-    ]  # fmt: skip
+        artifacts.save_json(settings, "actions", totals, dataset=dataset),
+    ]
     counts: dict[str, object] = {
-        "raw": {"rows": totals["rows"][0], "users": len(user_counts), "items": len(item_counts)},
-        "kept": {"rows": len(frame), "users": len(users), "items": len(items)},
+        "raw": {"rows": totals["rows"], "users": len(user_counts), "items": len(item_counts)},
         "rows of a user sorted by": reader.order(raw[0]),
     }
-    untimed = int((frame["time"] < 0).sum())
+    log = kept_log(settings, reader, executor, parts, user_counts, item_counts["item"])
+    counts["kept"] = {"rows": len(log), "users": len(log.users), "items": len(log.items)}
+    untimed = int((log.columns.pop("time", np.zeros(0)) < 0).sum())
     warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
-    tasks = list(tasks_of(settings, [dataset]))
-    for task in tasks:
-        written = write_task(settings, task, by_id, users, items)
-        files += written.files
-        counts |= written.counts
-    return Built(files, counts, tasks, warnings)
+    files += write_ids(settings, dataset, log)
+    log.columns.pop("device", None)
+    written = labelled.write(settings, reader, log)
+    files += written.files
+    full = {f"full log ({reader.published.source})": reader.published.sizes} if reader.published else {}
+    order = ("raw", "kept", "rows of a user sorted by")
+    return Built(files, {**full, **{key: counts[key] for key in order}, **written.counts}, written.contains,
+                 [*warnings, *written.warnings])  # fmt: skip
 
 
 def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force: bool) -> None:
@@ -128,10 +137,11 @@ def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force
     UserError
         If a raw file is missing or broken, or no user is left.
     """
-    raw = dataset_of(settings, dataset).interaction_files(settings.raw_folder(dataset))
+    reader = registry.dataset_of(settings, dataset)
+    raw = reader.interaction_files(settings.raw_folder(dataset))
     for file in raw:
-        raw_files.require_file(file, dataset_of(settings, dataset).key)
-    build = Build(settings, INTER, dataset, expected=list(tasks_of(settings, [dataset])), raw=raw)
+        raw_files.require_file(file, reader.key)
+    build = Build(settings, INTER, dataset, expected=[task.name for task in reader.tasks], raw=raw)
     rebuild(build, functools.partial(write_interactions, settings, dataset, executor), force=force)
 
 
@@ -148,14 +158,15 @@ def coverage(found: Modality, kept: np.ndarray, files: str) -> tuple[str, list[s
 
 def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write the item ids and the matrix of each modality of one data set."""
-    reader, folder = dataset_of(settings, dataset), settings.raw_folder(dataset)
+    reader, folder = registry.dataset_of(settings, dataset), settings.raw_folder(dataset)
     kept = reading.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
+    named = names.named_items(settings, dataset) if reader.needs_kept_items else None
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
     read = {modality: raw_folder.listed(files) for modality, files in reader.feature_files(folder).items()}
     files: list[Path] = []
     counts: dict[str, object] = {}
     warnings: list[str] = []
-    for found in reader.read_modalities(folder, kept, values, executor):
+    for found in reader.read_modalities(folder, kept if named is None else named, values, executor):
         warnings += [*found.warnings, *doubts_of(found.modality, found.matrix)]
         if len(found.items):
             keys = {"dataset": dataset, "modality": found.modality}
@@ -184,7 +195,7 @@ def modalities(settings: Settings, dataset: str, executor: Executor, *, force: b
     UserError
         If there are no feature files, or one is broken; if step 1 has not run for a data set that needs it.
     """
-    files = dataset_of(settings, dataset).feature_files(settings.raw_folder(dataset))
+    files = registry.dataset_of(settings, dataset).feature_files(settings.raw_folder(dataset))
     raw = list(dict.fromkeys(file for parts in files.values() for file in parts))
     build = Build(settings, MULTIMODAL, dataset, expected=list(files), raw=raw)
     rebuild(build, functools.partial(write_modalities, settings, dataset, executor), force=force)

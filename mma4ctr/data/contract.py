@@ -80,6 +80,8 @@ class DataSet(abc.ABC):
         raw row counts.
     needs_kept_items : bool
         Whether modalities are read for the items of kept users alone.
+    refuses_one_class : bool
+        Whether step 1 refuses a log in which a label has one class only; otherwise training does.
     weights : mapping of str to int
         The weights of actions that make a click together.
     published : Facts or None
@@ -102,6 +104,7 @@ class DataSet(abc.ABC):
     modality_settings: tuple[str, ...] = ()
     minimum_counts: tuple[str, ...] = ()
     needs_kept_items: bool = True
+    refuses_one_class: bool = False
     weights: Mapping[str, int] = MappingProxyType({})
     published: Facts | None = None
     sample: Sample | None = None

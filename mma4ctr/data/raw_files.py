@@ -254,22 +254,26 @@ def scan_lines(part: Part) -> pl.LazyFrame:
     return pl.scan_lines(part.source, row_index_name="number", glob=False)
 
 
+def unreadable(error: Exception, explain: Callable[[], None], file: Path) -> UserError:
+    """Let `explain` find the broken line of `file`, and return what to say where it finds none."""
+    explain()
+    reason = shown(str(error).partition("\n")[0])
+    return UserError(f"{file}: cannot be read ({reason}), expected UTF-8 text; download it again")
+
+
 def collect(frames: Iterable[pl.LazyFrame], explain: Callable[[], None], file: Path) -> list[pl.DataFrame]:
     """Collect lazy frames in one streamed pass; after a failure let `explain` find the broken line of `file`."""
     try:
         return pl.collect_all(list(frames), engine="streaming")
     except pl.exceptions.PolarsError as error:
-        explain()
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{file}: cannot be read ({shown(reason)}), expected UTF-8 text; download it again") from None
+        raise unreadable(error, explain, file) from None
 
 
 def dense_rows(lists: pl.Series, width: int) -> np.ndarray:
     """Return a column of number lists as a matrix (rows, width) float32, padded with zeros at the end."""
     lengths = lists.list.len().to_numpy()
     matrix = np.zeros((len(lists), width), dtype=np.float32)
-    values = lists.explode(empty_as_null=False).to_numpy()
-    matrix[np.arange(width) < lengths[:, None]] = values
+    matrix[np.arange(width) < lengths[:, None]] = lists.explode(empty_as_null=False).to_numpy()
     return matrix
 
 
@@ -290,8 +294,7 @@ def sparse_rows(lengths: np.ndarray, values: np.ndarray) -> scipy.sparse.csr_arr
         have no column.
     """
     ends = np.cumsum(lengths, dtype=np.int64)
-    starts = ends - lengths
-    places = np.arange(len(values), dtype=np.int64) - np.repeat(starts, lengths)
+    places = np.arange(len(values), dtype=np.int64) - np.repeat(ends - lengths, lengths)
     width = int(lengths.max(initial=0))
     return scipy.sparse.csr_array(
         (values.astype(np.float64), places, np.concatenate([[0], ends])), shape=(len(lengths), width)

@@ -6,6 +6,8 @@ import dataclasses
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from mma4ctr.keys import Table
+
 
 @dataclasses.dataclass(frozen=True)
 class Bucket:
@@ -44,7 +46,7 @@ class Facts:
     rows: int | None = None
     users: int | None = None
     items: int | None = None
-    ratios: Mapping[str, float] = dataclasses.field(default_factory=lambda: MappingProxyType({}))
+    ratios: Mapping[str, float] = dataclasses.field(default_factory=Table)
     user_lengths: tuple[Bucket, ...] = ()
     item_popularities: tuple[Bucket, ...] = ()
 

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import dataclasses
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.settings import DEFAULT_FILE, Settings
 from mma4ctr.store import disk
+
+NAMES = "names"  # the dtype of a Parquet file with one column of text
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,6 +34,7 @@ class Artifact:
 
 ARTIFACTS = {
     # Step 1. Users and items are referred to by their place in these two tables.
+    # An id that is text is its place among the names below.
     "users": Artifact("graph_path", "{dataset}_users.npy", "preprocess_inter.py", (None, 2), "int64"),  # id, device
     "items": Artifact("graph_path", "{dataset}_items.npy", "preprocess_inter.py", (None,), "int64"),  # ids, sorted
     # user index, item index, click; sorted by user, time, place in the raw file
@@ -43,11 +47,14 @@ ARTIFACTS = {
     "item_popularities": Artifact(
         "graph_path", "statistics/{dataset}_item_popularities.npy", "preprocess_inter.py", (None, 2), "int64"
     ),
-    # RecBole interaction files: every watched video without a label, and the labelled rows of each task
-    "watched_inter": Artifact(
-        "graph_path", "recbole/{dataset}_watched/{dataset}_watched.inter", "preprocess_inter.py", (), "inter"
-    ),
-    "task_inter": Artifact("graph_path", "recbole/{task}/{task}.inter", "preprocess_inter.py", (), "inter"),
+    # place, user index, item index of every kept row that is not the first one of its user and item: beside the clean
+    # rows, all that was watched
+    "repeats": Artifact("graph_path", "{dataset}_repeats.npy", "preprocess_inter.py", (None, 3), "int32"),
+    # Where users or items are text, or the log has columns of context: their names, and the values of the columns.
+    "user_names": Artifact("graph_path", "{dataset}_user_names.parquet", "preprocess_inter.py", (None,), NAMES),
+    "item_names": Artifact("graph_path", "{dataset}_item_names.parquet", "preprocess_inter.py", (None,), NAMES),
+    "context": Artifact("graph_path", "{task}_{protocol}_context.npy", "preprocess_inter.py", (None, None), "int32"),
+    "context_values": Artifact("graph_path", "{dataset}_context_values.json", "preprocess_inter.py"),
     # Step 2. Row k of the matrix belongs to the k-th id.
     "modality_items": Artifact(
         "modal_path", "{dataset}_{modality}_items.npy", "preprocess_multimodal.py", (None,), "int64"
@@ -137,6 +144,22 @@ def save(settings: Settings, name: str, array: np.ndarray, **keys: object) -> Pa
         raise UserError(f"{file}: would hold numbers that are not finite, because raw numbers are too large; look for "
                         "absurd ones in the raw files")  # fmt: skip
     disk.write_array(file, array)
+    return file
+
+
+def save_columns(
+    settings: Settings, name: str, rows: int, columns: Sequence[Iterable[np.ndarray]], **keys: object
+) -> Path:
+    """Write a matrix of whole numbers, given as columns in pieces, as the artefact `name`; see `disk.write_columns`."""
+    file = path(settings, name, **keys)
+    disk.write_columns(file, (rows, len(columns)), columns, ARTIFACTS[name].dtype)
+    return file
+
+
+def save_names(settings: Settings, name: str, names: pl.Series, **keys: object) -> Path:
+    """Write text (n,) as the artefact `name`, whole or not at all."""
+    file = path(settings, name, **keys)
+    disk.write_names(file, names)
     return file
 
 

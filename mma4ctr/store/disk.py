@@ -10,16 +10,18 @@ import io
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 import orjson
+import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.store import checksums
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+NAME = "name"
 LITTLE = 2**16  # bytes; where less is free, a write that failed is taken to have failed for want of space
 
 
@@ -100,6 +102,29 @@ def write_array(file: Path, array: np.ndarray) -> None:
     """Write an array to a .npy file, whole or not at all."""
     with replacing(file) as temporary, open(temporary, "wb") as stream:
         np.save(stream, array, allow_pickle=False)
+
+
+def write_columns(file: Path, shape: tuple[int, int], columns: Iterable[Iterable[np.ndarray]], dtype: str) -> None:
+    """Write a matrix (rows, columns) to a .npy file, whole or not at all, one column after another, each in pieces.
+
+    So nobody needs memory for it. It is the file of the array in Fortran's order, which `write_array` would write.
+    """
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(dtype)), "fortran_order": True, "shape": shape}
+    with replacing(file) as temporary, open(temporary, "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        start = stream.tell()
+        for column in columns:
+            for piece in column:
+                stream.write(np.ascontiguousarray(piece, dtype=dtype).data)
+        length = stream.tell() - start
+    if length != np.dtype(dtype).itemsize * shape[0] * shape[1]:
+        raise ValueError(f"{length} bytes for shape {shape}")
+
+
+def write_names(file: Path, names: pl.Series) -> None:
+    """Write text (n,) to a Parquet file with the one column `NAME`, whole or not at all."""
+    with replacing(file) as temporary:
+        names.alias(NAME).to_frame().write_parquet(temporary)
 
 
 def write_json(file: Path, content: object) -> None:
@@ -197,6 +222,25 @@ def read_array(file: Path, known: Known) -> np.ndarray:
     except ValueError as error:
         reason = str(error).partition("\n")[0]
         raise UserError(f"{file}: not a whole .npy file ({reason:.80}); rerun {known.remedy}") from None
+
+
+def read_names(file: Path, known: Known) -> pl.Series:
+    """Read a Parquet file with one column of text; see `read_bytes`.
+
+    Raises
+    ------
+    UserError
+        If it is missing, damaged, holds anything else, or is another file than was written.
+    """
+    content = read_bytes(file, known)
+    try:
+        frame = pl.read_parquet(io.BytesIO(content))
+    except (pl.exceptions.PolarsError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+        raise UserError(f"{file}: not a whole Parquet file ({reason:.80}); rerun {known.remedy}") from None
+    if frame.schema != {NAME: pl.String} or frame[NAME].has_nulls():
+        raise UserError(f"{file}: found the columns {frame.schema!s:.80}, expected {NAME}, text; rerun {known.remedy}")
+    return frame[NAME]
 
 
 def read_json(file: Path, known: Known) -> dict | list:

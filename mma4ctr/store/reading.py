@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.settings import Settings
@@ -48,14 +49,12 @@ def load(settings: Settings, name: str, **keys: object) -> np.ndarray:
     return array
 
 
+def load_names(settings: Settings, name: str, **keys: object) -> pl.Series:
+    """Read the names (n,) in the artefact `name`; raise `UserError` as `load` does."""
+    return disk.read_names(*_expected(settings, name, keys))
+
+
 def load_json(settings: Settings, name: str, **keys: object) -> dict:
     """Read the JSON artefact `name`, an object; raise `UserError` if it is missing or not the file that was written."""
     file, known = _expected(settings, name, keys)
     return disk.read_object(file, known)
-
-
-def checked_path(settings: Settings, name: str, **keys: object) -> Path:
-    """Return where the artefact `name` lies, for a library that reads it; raise `UserError` as `load` does."""
-    file, known = _expected(settings, name, keys)
-    disk.read_bytes(file, known)
-    return file

@@ -26,7 +26,7 @@ from mma4ctr.runs import folder as runs
 from mma4ctr.runs.run import Run
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
+from mma4ctr.store import records
 
 SHORT = 5  # the longest history: the models train fast
 
@@ -129,7 +129,7 @@ def test_the_published_setting_runs_apart(model: str, paths: Settings, options: 
     (run,) = comp.main(arguments)
     found = runs.read_metrics(paths, run)
     assert (found["feature"], found["protocol"]) == (f"{model}@watched", "published")
-    watched = artifacts.path(paths, "watched_inter", dataset="wechat")
+    (watched,) = paths.saved_path.glob("baselines/wechat_watched_*/*.inter")
     rows = len(watched.read_text().splitlines()) - 1
     assert 0 < found["test_positives"] < rows / 5
 

@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mma4ctr.data.interactions import task_rows
+from mma4ctr.data import kept_log
+from mma4ctr.data.gathering import gathered
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.protocol import PARTS, PROTOCOLS, USER_ORDERS, clean_parts
 
@@ -28,10 +29,22 @@ COUNTS = st.lists(st.integers(0, 45), min_size=1, max_size=12).filter(any)
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def frame_of(interactions: list[tuple[int, int, int]]) -> pl.DataFrame:
-    """Return interactions as step 1 hands them over; the label is in the column ``like``."""
+def log_of(interactions: list[tuple[int, int, int]]) -> kept_log.KeptLog:
+    """Return interactions, sorted by user, as step 1 has them; the label is in the column ``like``."""
     columns = dict(zip(("user", "item", "like"), zip(*interactions, strict=True), strict=True))
-    return pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Int64))
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Int64)).with_columns(
+        pl.col("like").cast(pl.UInt8), time=pl.lit(0, pl.Int64), device=pl.lit(0, pl.Int64)
+    )
+    users = frame["user"].value_counts(name="len").sort("user")
+    return gathered([frame], users, frame["item"].unique().sort(), ["like"], [])
+
+
+def task_rows(interactions: list[tuple[int, int, int]], protocol: str) -> np.ndarray:
+    """Return the rows (n, 3) that step 1 makes of interactions."""
+    log, same = log_of(interactions), PROTOCOLS[protocol].same_row
+    first = log.firsts(["like" if name == "click" else name for name in same])
+    ids = [values.to_numpy()[log.columns[name]] for name, values in (("user", log.users), ("item", log.items))]
+    return np.column_stack([*ids, log.columns["like"]])[first]
 
 
 def first_of_each(interactions: list[tuple[int, int, int]], protocol: str) -> list[tuple[int, int, int]]:
@@ -73,21 +86,24 @@ def clean_part_of_each_row(users: list[int]) -> list[int]:
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @given(interactions=INTERACTIONS)
 def test_repeats_collapse_and_the_order_stays(protocol: str, interactions: list[tuple[int, int, int]]) -> None:
-    made = task_rows(frame_of(interactions), "like", PROTOCOLS[protocol])
-    assert made.dtype == np.int32
-    assert [tuple(row) for row in made.tolist()] == first_of_each(interactions, protocol)
+    with pytest.MonkeyPatch.context() as patch:
+        for rows in (3, 2**20):  # a bucket for every user, or one for all
+            patch.setattr(kept_log, "BUCKET_ROWS", rows)
+            made = task_rows(interactions, protocol)
+            assert [tuple(row) for row in made.tolist()] == first_of_each(interactions, protocol)
 
 
 def test_a_pair_with_both_labels_is_two_rows_only_under_the_published_protocol() -> None:
-    frame = frame_of([(0, 7, 0), (0, 7, 1), (0, 7, 0), (0, 7, 1)])
-    assert task_rows(frame, "like", PROTOCOLS["published"]).tolist() == [[0, 7, 0], [0, 7, 1]]
-    assert task_rows(frame, "like", PROTOCOLS["clean"]).tolist() == [[0, 7, 0]]
+    rows = [(0, 7, 0), (0, 7, 1), (0, 7, 0), (0, 7, 1)]
+    assert task_rows(rows, "published").tolist() == [[0, 7, 0], [0, 7, 1]]
+    assert task_rows(rows, "clean").tolist() == [[0, 7, 0]]
 
 
 def test_finish_and_like_collapse_separately() -> None:
-    frame = pl.DataFrame({"user": [0, 0], "item": [7, 7], "finish": [1, 1], "like": [0, 1]})
-    assert task_rows(frame, "finish", PROTOCOLS["published"]).tolist() == [[0, 7, 1]]
-    assert task_rows(frame, "like", PROTOCOLS["published"]).tolist() == [[0, 7, 0], [0, 7, 1]]
+    log = log_of([(0, 7, 0), (0, 7, 1)])
+    log.columns["finish"] = np.ones(2, dtype=np.uint8)
+    assert log.firsts(("user", "item", "finish")).tolist() == [True, False]
+    assert log.firsts(("user", "item", "like")).tolist() == [True, True]
 
 
 @given(interactions=INTERACTIONS, seed=SEEDS)
@@ -95,9 +111,9 @@ def test_no_label_decides_which_rows_exist_under_clean(interactions: list[tuple[
     rng = np.random.default_rng(seed)
     drawn = [(user, item, int(rng.integers(2))) for user, item, _ in interactions]
     flipped = [(user, item, 1 - click) for user, item, click in interactions]
-    as_they_are = task_rows(frame_of(interactions), "like", PROTOCOLS["clean"])
+    as_they_are = task_rows(interactions, "clean")
     for other in (drawn, flipped):
-        changed = task_rows(frame_of(other), "like", PROTOCOLS["clean"])
+        changed = task_rows(other, "clean")
         assert np.array_equal(changed[:, :2], as_they_are[:, :2])
         covered = cover(as_they_are[:, 0], seed)
         parts = [PROTOCOLS["clean"].split(made[:, 0], covered, seed) for made in (as_they_are, changed)]

@@ -16,7 +16,9 @@ from bad_input import refusal
 from load_path import load_path
 from mma4ctr.data import interactions, raw_files
 from mma4ctr.data.datasets import wechat
+from mma4ctr.data.gathering import gathered
 from mma4ctr.data.raw_files import Part, parts_of
+from mma4ctr.executor import LocalExecutor
 from mma4ctr.store import reading, records
 from plain_reading import LOG_COLUMNS, write_log
 
@@ -92,15 +94,22 @@ def test_parts_of_a_log_are_put_back_in_order(tmp_path: Path) -> None:
     assert sum(map(len, frames)) == len(whole)
 
     class Here:
-        """Maps in this process, as an executor does."""
+        """Maps in this process, as a cluster does."""
+
+        is_local = False
+
+        def share(self, function, *arguments):
+            return function(*arguments)
 
         def map(self, function, parts, *shared):
             return [function(part, *shared) for part in parts]
 
-    users = whole["user"].unique().to_numpy()
-    found = interactions.keep(Here(), parts, users, wechat.DATASET, {"click_threshold": 0.5})
-    expected = sorted(rows, key=lambda row: (row["userid"], row["date_"]))
-    assert found["item"].to_list() == [row["feedid"] for row in expected]
+    own, users = {"click_threshold": 0.5}, whole["user"].value_counts(name="len").sort("user")
+    for executor in (Here(), LocalExecutor()):
+        found = interactions.keep(executor, parts, users["user"], wechat.DATASET, own)
+        log = gathered(found, users, whole["item"].unique().sort(), ["click"], [])
+        expected = sorted(rows, key=lambda row: (row["userid"], row["date_"]))
+        assert log.items.gather(log.columns["item"]).to_list() == [row["feedid"] for row in expected]
 
 
 def test_a_log_whose_users_have_enough_rows_but_not_enough_distinct_ones(

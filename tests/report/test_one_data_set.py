@@ -23,7 +23,7 @@ PARTS = {"wechat": ("wechat", "tiktok"), "tiktok": ("tiktok_like", "wechat")}
 def alone(request: pytest.FixtureRequest, tmp_path: Path, tiny: Settings, tiny_raw: Path) -> tuple[Path, str, str]:
     """The path.json of one data set with a run, its task, and the data set that is absent."""
     task, absent = PARTS[request.param]
-    ignored = shutil.ignore_patterns(f"*{absent}*", "*_dense*", "recbole", "saved", "torch_model")
+    ignored = shutil.ignore_patterns(f"*{absent}*", "*_dense*", "saved", "torch_model")
     shutil.copytree(tiny.parent_folder, tmp_path / "alone", ignore=ignored)
     file = paths_file(tmp_path / "alone", tiny_raw)
     mlp.main(["--paths", str(file), "--dataset", task, "--epochs", "10", "--device", "cpu"])
@@ -60,7 +60,7 @@ def test_the_report_without_any_run_and_without_later_steps(
     tmp_path: Path, tiny: Settings, tiny_raw: Path, capfd: pytest.CaptureFixture
 ) -> None:
     for name in ("bipartite_graph", "multi_modal"):
-        shutil.copytree(tiny.parent_folder / name, tmp_path / "two" / name, ignore=shutil.ignore_patterns("recbole"))
+        shutil.copytree(tiny.parent_folder / name, tmp_path / "two" / name)
     file = paths_file(tmp_path / "two", tiny_raw)
     viewer.main(["--paths", str(file)])
     printed = capfd.readouterr().out

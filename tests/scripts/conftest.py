@@ -22,5 +22,5 @@ def raw(tmp_path: Path, tiny_raw: Path) -> Path:
 @pytest.fixture
 def built(tmp_path: Path, tiny: Settings) -> Path:
     """A copy of the tiny sample after steps 1 to 5; returns its path.json."""
-    shutil.copytree(tiny.parent_folder, tmp_path / "built", ignore=shutil.ignore_patterns("*_dense.npy", "recbole"))
+    shutil.copytree(tiny.parent_folder, tmp_path / "built", ignore=shutil.ignore_patterns("*_dense.npy"))
     return tmp_path / "built" / "path.json"

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-import preprocess_inter
 from mma4ctr.settings import Settings
 
 
@@ -16,9 +15,8 @@ from mma4ctr.settings import Settings
 def built(tmp_path: Path, tiny: Settings, tiny_raw: Path) -> Path:
     """A movable copy of the tiny sample, raw files and all, after steps 1 to 5; returns its path.json."""
     folder = tmp_path / "built"
-    shutil.copytree(tiny.parent_folder, folder, ignore=shutil.ignore_patterns("*_dense.npy", "recbole"))
+    shutil.copytree(tiny.parent_folder, folder, ignore=shutil.ignore_patterns("*_dense.npy"))
     shutil.copytree(tiny_raw / "dataset", folder / "dataset")
     content = json.loads((tiny_raw / "path.json").read_text())
     (folder / "path.json").write_text(json.dumps(content))
-    preprocess_inter.main(["--paths", str(folder / "path.json")])  # its recbole files were not copied
     return folder / "path.json"

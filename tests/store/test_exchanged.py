@@ -66,7 +66,7 @@ READ = {
 def trained(tmp_path_factory: pytest.TempPathFactory, tiny: Settings, tiny_raw: Path) -> Path:
     """A copy of the artefacts of the tiny sample, to be damaged and mended again; returns its path.json."""
     folder = tmp_path_factory.mktemp("exchanged") / "copy"
-    shutil.copytree(tiny.parent_folder, folder, ignore=shutil.ignore_patterns("*_dense.npy", "saved", "recbole"))
+    shutil.copytree(tiny.parent_folder, folder, ignore=shutil.ignore_patterns("*_dense.npy", "saved"))
     return paths_file(folder, tiny_raw)
 
 

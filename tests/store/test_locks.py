@@ -169,7 +169,7 @@ def test_a_killed_processs_temporary_file_is_removed_by_the_next_run_of_the_step
     built: Path, other: list[Process]
 ) -> None:
     """That of a living one stays, as another step may be at work in the same folder."""
-    target = built.parent / "bipartite_graph" / "recbole" / "wechat" / "wechat.inter"
+    target = built.parent / "bipartite_graph" / "statistics" / "wechat_actions.json"
     other += [Process(HALF_WRITTEN, target) for _ in range(2)]
     dead, living = other
     dead.process.send_signal(signal.SIGKILL)

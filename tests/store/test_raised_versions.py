@@ -42,7 +42,9 @@ def keys_of_record(script: str) -> dict[str, object]:
 
 
 def raise_step(script: str, patch: pytest.MonkeyPatch) -> str:
-    patch.setitem(records.STEPS, script, dataclasses.replace(records.STEPS[script], version=2))
+    patch.setitem(
+        records.STEPS, script, dataclasses.replace(records.STEPS[script], version=records.STEPS[script].version + 1)
+    )
     return script
 
 

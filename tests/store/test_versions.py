@@ -119,7 +119,7 @@ def test_a_version_that_goes_back_is_refused_too(
         SCRIPTS[STEP_1](argv)
         get_user_embedding.main(argv)
     line = refusal(capfd, get_user_embedding.main, argv)
-    assert "written by version 2 of preprocess_inter.py, this is version 1; rerun python preprocess_inter.py" in line
+    assert "written by version 3 of preprocess_inter.py, this is version 2; rerun python preprocess_inter.py" in line
     assert run_with_what_it_asks_for(STEP_3, argv, capfd) == [STEP_1]
 
 

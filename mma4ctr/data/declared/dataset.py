@@ -52,6 +52,7 @@ class Declared(DataSet):
     context: tuple[str, ...] = _derived()
     negatives: Negatives | None = _derived()  # noqa: RUF009
     published: Facts | None = _derived()  # noqa: RUF009
+    refuses_one_class: bool = dataclasses.field(init=False, repr=False, compare=False, default=True)
     place: int = dataclasses.field(init=False, repr=False, compare=False, default=PLACE)
 
     def __post_init__(self) -> None:
