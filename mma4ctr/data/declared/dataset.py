@@ -73,6 +73,10 @@ class Declared(DataSet):
         for name, value in derived.items():
             object.__setattr__(self, name, value)
 
+    def __reduce__(self) -> tuple[type[Declared], tuple[str, Declaration]]:
+        """Return how it is made again on a worker, where all else follows as it does here."""
+        return Declared, (self.name, self.declaration)
+
     def version_for(self, script: str) -> str:
         """Return a digest of that part of the declaration that a step depends on."""
         keys = {INTER: OF_INTERACTIONS, MULTIMODAL: OF_MODALITIES}.get(script, (*OF_INTERACTIONS, "modalities"))

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import csv
 import itertools
-import re
 from collections.abc import Mapping
 from pathlib import Path
 
 import polars as pl
 
 from mma4ctr.cli import UserError
-from mma4ctr.data import raw_files
-from mma4ctr.data.declared import expressions, log_files, scanning
+from mma4ctr.data.declared import log_files, scanning, unreadable
 from mma4ctr.data.declared.rows import Check, Rows
 from mma4ctr.data.declared.scanning import ROW, SURPLUS, TablePart
 from mma4ctr.data.declared.schema import Declaration, Interactions
 from mma4ctr.data.raw_files import shown
 
 RAW, HOLDS = "#raw:", "#holds:"
-ODD_BYTES = re.compile("[\udc80-\udcff]")
 
 
 def broken(file: Path, declaration: Declaration, kinds: Mapping[str, str]) -> None:
@@ -39,8 +36,8 @@ def broken(file: Path, declaration: Declaration, kinds: Mapping[str, str]) -> No
     first = frame.filter(~pl.all_horizontal(f"{HOLDS}{k}" for k in range(len(forms) + len(values)))).head(1)
     try:
         found = first.collect(engine="streaming")
-    except pl.exceptions.PolarsError as error:
-        raise _unreadable(file, table, error) from None
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise unreadable.error_of(file, table, error) from None
     if len(found):
         raise UserError(_said(file, table, found.row(0, named=True), [*forms, *values], len(schema)))
 
@@ -81,41 +78,3 @@ def place(file: Path, table: Interactions, row: int) -> str:
             except csv.Error:  # a field is too long for it
                 pass
     return f"{file}:{before + 1}"
-
-
-def _unreadable(file: Path, table: Interactions, error: Exception) -> UserError:
-    """Return the error of a file that Polars does not read: its first odd line, or what Polars says."""
-    if log_files.is_text(file, table):
-        if not log_files.is_packed(file):
-            raw_files.check_line_lengths(file)
-        try:
-            number, problem = _odd_line(file, table)
-        except log_files.TORN:
-            return log_files.torn(file)
-        if problem:
-            return UserError(f"{file}:{number}: {problem}")
-    wanted = log_files.format_of(file, table)
-    return UserError(f"{file}: cannot be read ({expressions.short(error)}), expected {wanted}; "
-                     "correct the format in the declaration, or download it again")  # fmt: skip
-
-
-def _odd_line(file: Path, table: Interactions) -> tuple[int, str | None]:
-    """Return the number of the first line that is no UTF-8 or has a quote that none answers, and what is wrong."""
-    number = 0
-    with log_files.opened(file) as stream:
-        for number, line in enumerate(stream, start=1):
-            if ODD_BYTES.search(line):
-                return number, "found bytes that are no UTF-8 text; write the file anew in UTF-8, or mend the line"
-    if not log_files.is_quoted(file, table):
-        return number, None
-    with log_files.opened(file) as stream:
-        reader = csv.reader(stream, delimiter=log_files.separator_of(file, table), strict=True)
-        number = 1
-        try:
-            for fields in reader:
-                if any('"' in field and not field.startswith('"') for field in fields):
-                    return number, "found a quote inside a field without quotes; put the field in quotes, or remove it"
-                number = reader.line_num + 1
-        except csv.Error as error:
-            return number, f"a field in quotes is not as it should be ({error}); mend or remove the line"
-    return number, None

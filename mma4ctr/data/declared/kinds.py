@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from mma4ctr.cli import UserError
-from mma4ctr.data.declared import expressions, log_files, scanning
+from mma4ctr.data.declared import expressions, scanning, unreadable
 from mma4ctr.data.declared.schema import Declaration
 from mma4ctr.data.raw_files import Part, shown
 
@@ -41,7 +41,7 @@ def of_expressions(declaration: Declaration) -> dict[str, str]:
     return found if where is None else {"interactions.where": where, **found}
 
 
-def _given(declaration: Declaration) -> Kinds:
+def given(declaration: Declaration) -> Kinds:
     """Return the kinds that the declaration gives."""
     ids = (declaration.user, declaration.item, declaration.device, declaration.session)
     found: Kinds = {id_.column: id_.type for id_ in ids if id_ is not None and id_.type is not None}
@@ -93,21 +93,28 @@ def _agreed(name: str, first: tuple[Path, str], second: tuple[Path, str], key: s
     )
 
 
+def _check_type(file: Path, name: str, dtype: pl.DataType, declaration: Declaration) -> None:
+    """Raise the `UserError` of a column whose type is none of numbers, text or dates."""
+    time = declaration.time
+    is_time = time is not None and name == time.column and time.unit != "date"
+    if dtype.is_nested() or isinstance(dtype, pl.Binary | pl.Time | pl.Duration | pl.Null | pl.Object):
+        raise UserError(f"{file}: column {shown(name)} holds {dtype}, expected numbers or text; name another column")
+    if is_time and dtype.is_temporal():
+        raise UserError(f"{file}: column {shown(name)} holds {dtype}, expected numbers; say time.unit: date")
+
+
 def heads(file: Path, declaration: Declaration, rows: int = FIRST) -> pl.DataFrame:
     """Return the first rows of a file: the columns that are read, those of text files as text."""
     table, wanted = declaration.interactions, roles(declaration)
     schema = scanning.schema_of(file, table)
     scanning.require_columns(file, list(schema), wanted)
+    for name in wanted:
+        _check_type(file, name, schema[name], declaration)
     frame = scanning.scan(scanning.TablePart(file), table, schema, {}, list(wanted)).head(rows)
     try:
         return frame.select(*wanted).collect(engine="streaming")
     except (pl.exceptions.PolarsError, OSError) as error:
-        if log_files.is_packed(file):
-            raise log_files.torn(file) from None
-        reason = expressions.short(error)
-        raise UserError(f"{file}: the first rows cannot be read ({reason}), expected "
-                        f"{log_files.format_of(file, table)} in UTF-8; mend the file, or correct the format in the "
-                        "declaration") from None  # fmt: skip
+        raise unreadable.error_of(file, table, error) from None
 
 
 def of_files(files: Sequence[Path], declaration: Declaration) -> Kinds:
@@ -120,12 +127,12 @@ def of_files(files: Sequence[Path], declaration: Declaration) -> Kinds:
     UserError
         If a column is not there, or files disagree.
     """
-    given, wanted = _given(declaration), roles(declaration)
+    said, wanted = given(declaration), roles(declaration)
     seen: dict[str, tuple[Path, str]] = {}
     for file in files:
         head = heads(file, declaration)
         for name, key in wanted.items():
-            if (kind := given.get(name) or _seen(head[name], key)) is None:
+            if (kind := said.get(name) or _seen(head[name], key)) is None:
                 continue
             if name in seen and seen[name][1] != kind:
                 kind = _agreed(name, seen[name], (file, kind), key)

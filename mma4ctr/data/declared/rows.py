@@ -65,10 +65,6 @@ def typed(name: str, dtype: pl.DataType, kind: str, *, filled: bool) -> tuple[pl
         Whether null is empty text, as it is in text files.
     """
     column, is_text = pl.col(name), isinstance(dtype, pl.String | pl.Categorical | pl.Enum)
-    if dtype.is_nested() or isinstance(dtype, pl.Binary | pl.Time | pl.Duration):
-        raise UserError(f"column {name:.60} holds {dtype}, expected numbers or text; name another column")
-    if dtype.is_temporal() and kind != "text":
-        raise UserError(f"column {name:.60} holds {dtype}, expected numbers; say unit: date, or name another column")
     if kind == "text":
         text = _without_zone(name, dtype).cast(pl.String)
         return (text.fill_null("") if filled else text), pl.lit(True)
@@ -83,7 +79,7 @@ def typed(name: str, dtype: pl.DataType, kind: str, *, filled: bool) -> tuple[pl
     else:
         value = column.cast(fits, strict=False)
     nothing = column.is_null() | (column.cast(pl.String) == "" if is_text else False)
-    holds = value.is_finite() if (kind == "number" and value is not column) or dtype.is_float() else value.is_not_null()
+    holds = value.is_finite() if kind == "number" and (is_text or dtype.is_float()) else value.is_not_null()
     return value, nothing | holds.fill_null(False)
 
 
@@ -106,7 +102,8 @@ class Rows:
         """Yield what has to hold of the columns as they were scanned."""
         yield Check(pl.col(SURPLUS).is_null(), (), _always(f"{len(self.schema)}; {MEND}"))
         for name, kind in self.kinds.items():
-            as_first = f"{'an integer' if kind == 'integer' else 'a number'}, as the first rows have"
+            who = "declaration says" if name in kinds.given(self.of) else "first rows have"
+            as_first = f"{'an integer' if kind == 'integer' else 'a number'}, as the {who}"
             cure = f"mend the line, or say interactions.types: {{{name:.60}: text}} in the declaration"
             if self.of.time is not None and name == self.of.time.column:
                 cure = "mend the line, or say time.unit: date if these are dates"

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 from mma4ctr.catalogue import FUSED, MOST_MODALITIES
 from mma4ctr.cli import UserError
-from mma4ctr.data.declared import expressions
+from mma4ctr.data.declared import expressions, kinds
 from mma4ctr.data.declared.schema import CLICK, Declaration, Source
 from mma4ctr.paths_file import shown
 
@@ -40,6 +40,7 @@ class Rules:
         self.interactions()
         self.columns()
         self.labels()
+        self.types()
         self.numbers()
         self.modalities()
 
@@ -96,6 +97,13 @@ class Rules:
                 self.refuse(f"{key}.header", list(header), "different names", "correct the names")
         if of.where is not None:
             expressions.check(self.where, "interactions.where", of.where)
+
+    def types(self) -> None:
+        """Types are given of columns that are read."""
+        read = kinds.roles(self.of)
+        for name in self.of.interactions.types:
+            if name not in read:
+                self.refuse("interactions.types", name, f"a column that is read: {', '.join(read):.200}", "remove it")
 
     def columns(self) -> None:
         """Each column has one role, and what it is called does not hide another."""

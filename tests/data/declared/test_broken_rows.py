@@ -140,6 +140,8 @@ def refused_of(folder: Path, text: str, **changed: Any) -> str:
     ({}, 'user,item,label\n1,"2\n",0\n"a","2",7\n', "log.csv:4|log.csv:2"),
     ({}, 'user,item,label\n1,"2,0\n1,3,0\n', "log.csv"),
     ({}, "user,item,label\n1,2,0\n1,2", "log.csv:3: found 2 fields, expected 3, in a last line without an end"),
+    ({"user": {"column": "user", "type": "integer"}}, "user,item,label\na,2,0\n",
+     "log.csv:2: field user is 'a', expected an integer, as the declaration says"),
     ({"labels": {"like": "label = 'ü'"}}, "user,item,label\n1,2,\udcff\n", "UTF-8"),
 ])  # fmt: skip
 def test_a_log_that_does_not_fit_its_declaration(tmp_path: Path, changed: dict[str, Any], text: str, said: str) -> None:

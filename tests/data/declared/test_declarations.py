@@ -26,6 +26,7 @@ session: session_id
 context: [hour, tab]
 labels: {click: is_click, like: rating >= 4}
 min_interactions: 20
+published: {source: a book, rows: 7}
 modalities:
   visual: image_feat.npy
   genres: {file: items.csv, id: item_id, list: genres, split: "|", components: all}
@@ -42,7 +43,8 @@ def test_a_whole_declaration(tmp_path: Path) -> None:
     assert found.actions == ("click", "like") and found.modalities == ("visual", "genres")
     assert found.context == ("hour", "tab") and found.minimum == 20 and found.negatives is None and found.place == 200
     assert found.declaration.modalities["genres"].components == "all"
-    assert pickle.loads(pickle.dumps(found)) == found and pickle.loads(pickle.dumps(found)).tasks == found.tasks
+    copy = pickle.loads(pickle.dumps(found))
+    assert copy == found and vars(copy) == vars(found)
 
 
 def test_no_folder_has_no_declarations(tmp_path: Path) -> None:
@@ -106,6 +108,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"interactions": {"files": "a.csv", "where": "a >"}}, "interactions.where: 'a >' is no SQL expression"),
     ({"interactions": "../log.csv"}, r"interactions.files: found '../log.csv', expected a file below the folder"),
     ({"interactions": "/log.csv"}, r"interactions.files: found '/log.csv', expected a file below the folder"),
+    ({"interactions": {"files": "a.csv", "types": {"x": "text"}}},
+     "interactions.types: found 'x', expected a column that"),
     ({"item": "user"}, "item: found 'user', expected another column than that of user"),
     ({"device": "a", "session": "b"}, "session: found 'b', expected device or session"),
     ({"context": ["time"]}, "context: found 'time', expected a column once"),

@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from declared import declared, read, read_part, refused
+from mma4ctr.cli import UserError
 from mma4ctr.data.declared import times
 from mma4ctr.data.raw_files import Part
+from mma4ctr.executor import LocalExecutor
 
 COLUMNS = ["user", "item", "time", "label"]
 ROWS = [(7, 3, 1_500_000_001, 1), (7, 4, 1_500_000_000, 0), (-2, 3, 1_600_000_000, 1), (7, 3, 1_500_000_002, 0)]
@@ -159,6 +161,7 @@ WORDS = st.text(st.characters(exclude_characters='\0\r\n\t"', exclude_categories
 IDS = st.one_of(st.integers(-(2**63), 2**63 - 1).map(str), WORDS.map(lambda word: f"x{word}"))
 
 
+@settings(max_examples=40)
 @given(
     ids=st.lists(st.tuples(IDS, IDS, st.integers(-(4 * 10**9), 4 * 10**9), st.integers(0, 1)), min_size=1, max_size=8)
 )
@@ -187,3 +190,25 @@ def test_floats_whose_order_counts_keep_it(values: list[float]) -> None:
     assert all(
         (a == b) == (x == y) for a, x in zip(ranks, values, strict=True) for b, y in zip(ranks, values, strict=True)
     )
+
+
+def test_modalities_are_read_for_kept_items(tmp_path: Path) -> None:
+    np.save(tmp_path / "visual.npy", np.arange(12, dtype=np.float32).reshape(6, 2))
+    (tmp_path / "items.csv").write_text("item,mark\n1,a\n2,b\n3,a\n")
+    genres = {"file": "items.csv", "id": "item", "list": "mark", "components": "all"}
+    visual = {"file": "visual.npy", "components": "all"}
+    dataset = declared(modalities={"visual": visual, "genres": genres, "sound": "none.npy"})
+    assert list(dataset.feature_files(tmp_path)) == ["visual", "genres"]
+    found = {one.modality: one for one in dataset.read_modalities(tmp_path, np.array([1, 3]), {}, LocalExecutor())}
+    assert found["visual"].matrix.tolist() == [[2, 3], [6, 7]] and found["genres"].items.tolist() == [1, 3]
+    with pytest.raises(UserError, match=r"has none of the files of modalities, none.npy; .*small_dataset_path"):
+        declared(modalities={"sound": "none.npy"}).feature_files(tmp_path)
+
+
+def test_text_items_of_modalities_are_places(tmp_path: Path) -> None:
+    (tmp_path / "items.csv").write_text("item,number\nb,5\na,4\nz,6\n")
+    numbers = {"file": "items.csv", "id": "item", "columns": "number", "components": "all"}
+    (found,) = declared(modalities={"numbers": numbers}).read_modalities(
+        tmp_path, pl.Series(["a", "b", "c"]), {}, LocalExecutor()
+    )
+    assert found.items.tolist() == [0, 1] and found.matrix.tolist() == [[4], [5]]
