@@ -1,7 +1,6 @@
 """What the readers of raw files share: files and their lines, and tables of integers.
 
-Polars reads in parallel and in bounded memory, but says little about where a file is broken. So a failed read is
-followed by a plain walk through the file that finds the first broken line and names it.
+Polars reads in bounded memory, but says little about where a file is broken: a plain walk finds the first broken line.
 """
 
 from __future__ import annotations
