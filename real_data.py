@@ -78,10 +78,10 @@ def chosen(source: Source) -> tuple[int | None, Sequence[Evaluation]]:
 
 
 def sources_of(task: TaskRuns) -> Iterator[Source]:
-    """Yield MMa4CTR on all modalities and on each alone, the baselines, and the label-rate predictors."""
+    """Yield MMa4CTR on all modalities and on each alone, the baselines, and the label-rate predictors, if they ran."""
     (variant,) = [one for one in task.variants if one.protocol == "clean" and one.reduction == "pca"]
     ours = [task.adaptive, *task.experiments["single_modal"].rows.values()]
-    yield from (Ours(task, variant, setting) for setting in ours)
+    yield from (one for one in (Ours(task, variant, setting) for setting in ours) if one.epochs)
     yield from (one for one in task.others if one.protocol == "clean")
     known = task.any_evaluation(variant)
     if known is not None:
@@ -90,7 +90,9 @@ def sources_of(task: TaskRuns) -> Iterator[Source]:
 
 def name_of(source: Source) -> str:
     """Return what a model is called in the table."""
-    return f"MMa4CTR, {source.setting.feature}" if isinstance(source, Ours) else source.name
+    if not isinstance(source, Ours):
+        return source.name
+    return f"MMa4CTR, {'all' if source.setting == source.runs.adaptive else source.setting.feature}"
 
 
 def cells_of(source: Source) -> tuple[str, ...]:

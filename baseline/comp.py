@@ -198,7 +198,10 @@ def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict
     runs.save_metrics(folder, {
         **summary, "parameters": made.parameters, **figures, "epochs_run": len(history),
         "train_seconds": sum(entry["seconds"] for entry in history),
-        "remarks": remarks.of_predictions(np.load(folder / f"predictions_{len(history)}.npy", allow_pickle=False)),
+        "remarks": [
+            *remarks.of_rows(run.settings, run.task),
+            *remarks.of_predictions(np.load(folder / f"predictions_{len(history)}.npy", allow_pickle=False)),
+        ],
     })  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mma4ctr.cli import UserError
-from mma4ctr.data.registry import task_of
+from mma4ctr.data.registry import dataset_of, task_of
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.protocol import PARTS, PROTOCOLS
 from mma4ctr.settings import Settings
@@ -40,6 +40,11 @@ class Situation:
     def label(self) -> str:
         """The column that says what a click is."""
         return task_of(self.settings, self.task).label
+
+    @property
+    def drawn(self) -> bool:
+        """Whether rows without a click were drawn, which the log has none of."""
+        return dataset_of(self.settings, self.dataset).negatives is not None
 
     @functools.cached_property
     def log(self) -> dict[str, int]:
@@ -95,7 +100,7 @@ CAUSES: tuple[tuple[Test, Words], ...] = (
                 "filled"),
     (lambda of: of.log.get(of.label) == of.log["rows"] and of.threshold is not None,
      lambda of: f"every row of the whole log reaches {THRESHOLD}, which is {of.threshold:g}; raise it in path.json"),
-    (lambda of: of.log.get(of.label) == of.log["rows"],
+    (lambda of: of.log.get(of.label) == of.log["rows"] and not of.drawn,
      lambda of: f"every row of the whole log has {of.label} 1, so that there is nothing but clicks; look whether the "
                 "log is whole"),
     (lambda of: not 0 < of.clicks.sum() < len(of.clicks),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mma4ctr.data.registry import dataset_of
 from mma4ctr.sampling import marker
 from mma4ctr.settings import Settings
 
@@ -16,6 +17,13 @@ def data_name(settings: Settings, dataset: str) -> str:
     return "sample data" if marker.is_sample(settings.raw_folder(dataset)) else "this log"
 
 
+def are_drawn(settings: Settings, dataset: str) -> bool:
+    """Tell whether rows without a click were drawn, so that figures are of no observed labels."""
+    return dataset_of(settings, dataset).negatives is not None
+
+
 def ours(settings: Settings, dataset: str) -> str:
     """Return what to call our own figures on a data set."""
-    return "ours (sample)" if marker.is_sample(settings.raw_folder(dataset)) else "ours"
+    said = ["sample"] if marker.is_sample(settings.raw_folder(dataset)) else []
+    said += ["drawn negatives"] if are_drawn(settings, dataset) else []
+    return f"ours ({', '.join(said)})" if said else "ours"

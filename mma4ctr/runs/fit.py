@@ -96,7 +96,7 @@ def fit(run: Run, engine: Engine) -> None:
         "best_epoch": progress.best_epoch + 1, "train_seconds": progress.train_seconds,
         "rows": {name: len(places) for name, places in inputs.task.parts.items()},
         "label_rates": rates.evaluate(run, inputs.task, fusion.covers(run.feature)),
-        "remarks": [*tested["remarks"], *remarks.of_history(progress.history)],
+        "remarks": [*remarks.of_rows(settings, run.task), *tested["remarks"], *remarks.of_history(progress.history)],
     })  # fmt: skip
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mma4ctr.evaluation import label_rates
+from mma4ctr.evaluation import label_rates, remarks
 from mma4ctr.features import fusion
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.runs import folder
@@ -39,5 +39,5 @@ def evaluate(run: Run, rows: TaskRows, covers: str) -> dict[str, str]:
         folder.save_config(place, own[name])
         figures = folder.save_predictions(place, predicted[name], test, run.settings.seed)
         identified = {"run": one, "task": run.task, "feature": name + suffix, "protocol": run.protocol, **run.split}
-        folder.save_metrics(place, {**identified, **figures})
+        folder.save_metrics(place, {**identified, **figures, "remarks": remarks.of_rows(run.settings, run.task)})
     return found

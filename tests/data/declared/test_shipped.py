@@ -24,7 +24,9 @@ import viewer
 from load_path import load_path
 from mma4ctr.data import registry
 from mma4ctr.data.declared import schema
+from mma4ctr.evaluation import remarks
 from mma4ctr.report import drawings
+from mma4ctr.runs import folder as runs
 from mma4ctr.sampling import public
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading, records
@@ -108,6 +110,9 @@ def test_a_sample_goes_through_every_step(name: str, tmp_path: Path, capfd: pyte
     last = capfd.readouterr().out.splitlines()[-1]
     assert last.endswith(f"protocol=clean run={run}")
     assert float(last.split()[0].removeprefix("AUC=")) > 0.55
+    of_rows = remarks.of_rows(settings, tasks[0])
+    assert bool(of_rows) == (settings.datasets[name].declaration.negatives is not None)
+    assert runs.read_metrics(settings, run)["remarks"] == of_rows
     statis_and_draw.main(to)
     assert {file.name for file in (settings.saved_path / "figures").iterdir()} >= {
         f"{name}_users.svg", f"{name}_items.svg", f"{name}_ratios.svg",
