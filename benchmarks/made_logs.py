@@ -1,16 +1,15 @@
 """Logs for step_1.py: written at random, counted and filtered by polars alone, and taken through step 1.
 
 tiktok  eleven columns of integers beside the user, of which about half of the rows are of users with enough of them
-taobao  user, item, category, behaviour, time: a comma CSV without header; nearly every user has enough rows
+taobao  UserBehavior.csv, as it is declared: a comma CSV without header; nearly every user has enough rows
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import measure
 import numpy as np
@@ -18,52 +17,14 @@ import polars as pl
 
 sys.path.insert(0, str(measure.ROOT))
 
-from mma4ctr import settings
-from mma4ctr.catalogue import Task
-from mma4ctr.data import build, raw_files
-from mma4ctr.data.blocks import Modality
-from mma4ctr.data.contract import DataSet
+import preprocess_inter
 from mma4ctr.data.datasets import tiktok
-from mma4ctr.data.raw_files import Part
-from mma4ctr.executor import LocalExecutor
 
 CHUNK = 2_000_000  # rows that are written at a time
 BEHAVIOURS = {"pv": 0.9, "cart": 0.05, "fav": 0.03, "buy": 0.02}
 TAOBAO = {"user": pl.Int64, "item": pl.Int64, "category": pl.Int64, "behaviour": pl.String, "time": pl.Int64}
 
 
-class Taobao(DataSet):
-    """A log of clicks, carts, favourites and purchases; what is predicted is whether a row is more than a click."""
-
-    name = "taobao"
-    folder = "dataset/taobao"
-    tasks = (Task("taobao", "taobao", "wanted"),)
-    actions = ("wanted",)
-    minimum = 10
-
-    def interaction_files(self, folder: Path) -> list[Path]:
-        """Return the log."""
-        return [folder / "log.csv"]
-
-    def interactions(self, part: Part, own: Mapping[str, Any]) -> pl.LazyFrame:
-        """Scan a part of the log."""
-        columns = [name for name in TAOBAO if name != "behaviour"]
-        frame = raw_files.scan_fields(part, list(TAOBAO), columns, ",", False)
-        whole = pl.all_horizontal(pl.col("surplus").is_null(), *(pl.col(name).is_not_null() for name in TAOBAO))
-        wanted = (pl.col("behaviour") != "pv").cast(pl.Int64)
-        return frame.select(user=pl.when(whole).then("user"), item="item", device=pl.lit(0, pl.Int64), time="time",
-                            wanted=wanted)  # fmt: skip
-
-    def feature_files(self, folder: Path) -> dict[str, list[Path]]:
-        """Return nothing: step 1 reads no features."""
-        return {}
-
-    def read_modalities(self, folder: Path, *_: Any) -> Iterator[Modality]:
-        """Read nothing."""
-        return iter(())
-
-
-DATASETS = {"tiktok": tiktok.DATASET, "taobao": Taobao()}
 LEAST = {"tiktok": 300, "taobao": 10}
 
 
@@ -97,7 +58,7 @@ ROWS: dict[str, tuple[Callable[[np.random.Generator, int, float], pl.DataFrame],
 
 def file_of(log: str, folder: str) -> Path:
     """Return where a log lies."""
-    return Path(folder) / ("final_track1_train.txt" if log == "tiktok" else "log.csv")
+    return Path(folder) / ("final_track1_train.txt" if log == "tiktok" else "UserBehavior.csv")
 
 
 def write(log: str, rows: str, folder: str) -> None:
@@ -124,8 +85,7 @@ def bare(log: str, folder: str) -> None:
 
 def step_1(log: str, folder: str) -> None:
     """Run step 1."""
-    known = settings.read(Path(folder) / "path.json", {log: DATASETS[log]})
-    build.labelled_rows(known, log, LocalExecutor(), force=True)
+    preprocess_inter.main(["--paths", str(Path(folder) / "path.json"), "--dataset", log, "--force"])
 
 
 if __name__ == "__main__":

@@ -106,27 +106,25 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
     if totals["rows"] == 0:
         raise UserError(f"{raw[0]}: has no rows after its header; download it again")
     refuse_labels(raw[0], reader, totals)
+    log = kept_log(settings, reader, executor, parts, user_counts, item_counts["item"])
+    untimed = int((log.columns.pop("time", np.zeros(0)) < 0).sum())
+    warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
     files = [
         artifacts.save(settings, "user_lengths", histogram(user_counts["len"]), dataset=dataset),
         artifacts.save(settings, "item_popularities", histogram(item_counts["len"]), dataset=dataset),
         artifacts.save_json(settings, "actions", totals, dataset=dataset),
+        *write_ids(settings, dataset, log),
     ]
-    counts: dict[str, object] = {
-        "raw": {"rows": totals["rows"], "users": len(user_counts), "items": len(item_counts)},
-        "rows of a user sorted by": reader.order(raw[0]),
-    }
-    log = kept_log(settings, reader, executor, parts, user_counts, item_counts["item"])
-    counts["kept"] = {"rows": len(log), "users": len(log.users), "items": len(log.items)}
-    untimed = int((log.columns.pop("time", np.zeros(0)) < 0).sum())
-    warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
-    files += write_ids(settings, dataset, log)
     log.columns.pop("device", None)
     written = labelled.write(settings, reader, log)
-    files += written.files
     full = {f"full log ({reader.published.source})": reader.published.sizes} if reader.published else {}
-    order = ("raw", "kept", "rows of a user sorted by")
-    return Built(files, {**full, **{key: counts[key] for key in order}, **written.counts}, written.contains,
-                 [*warnings, *written.warnings])  # fmt: skip
+    counts: dict[str, object] = {
+        **full,
+        "raw": {"rows": totals["rows"], "users": len(user_counts), "items": len(item_counts)},
+        "kept": {"rows": len(log), "users": len(log.users), "items": len(log.items)},
+        "rows of a user sorted by": reader.order(raw[0]),
+    }
+    return Built([*files, *written.files], counts | written.counts, written.contains, [*warnings, *written.warnings])
 
 
 def labelled_rows(settings: Settings, dataset: str, executor: Executor, *, force: bool) -> None:
