@@ -64,7 +64,8 @@ COLUMNS: dict[str, Callable[[dict], str]] = {
 
 def call(script: Callable[[Sequence[str]], object], *arguments: str) -> object:
     """Print the command of a step, then run it."""
-    name = Path(sys.modules[script.__module__].__file__).name
+    file = Path(str(sys.modules[script.__module__].__file__)).resolve()
+    name = file.relative_to(Path(__file__).resolve().parent)
     print(f"\n$ python {name} {shlex.join(arguments)}", flush=True)
     return script(list(arguments))
 

@@ -41,7 +41,8 @@ LONGEST = 50  # epochs of MMa4CTR
 EXPERIMENTS = ("performance", "single_modal", "two_modal_cross")
 # Models of RecBole -> after how many epochs they are tested. Those that read histories take longer and overfit sooner.
 BASELINES = {
-    ("BPR", "LightGCN", "NGCF"): (10, 20, 30, 50),
+    ("BPR",): (10, 20, 30, 50),
+    ("LightGCN", "NGCF"): (10, 20),
     ("FPMC",): (2, 5, 10),
     ("BERT4Rec", "GCSAN", "DIN", "DIEN"): (1, 2, 3),
 }
