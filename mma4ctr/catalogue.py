@@ -53,9 +53,9 @@ class Feature:
     select: str
 
 
-FUSED = ("cross", "concat")
+ENDINGS = ("cross", "concat")  # of the names of features of several modalities: how these are fused
 GROUPS = ("dou", "tri", "quad", "quint")  # of two modalities and more
-MODAL_SELECT = ("only_one", *(f"{size}_{fusion}" for fusion in FUSED for size in GROUPS))
+MODAL_SELECT = ("only_one", *(f"{size}_{fusion}" for fusion in ENDINGS for size in GROUPS))
 INITIALS = {modality[0]: modality for modality in MODALITIES}
 
 
@@ -71,7 +71,7 @@ def name_of(modalities: Sequence[str], fusion: str) -> str:
 def feature_named(name: str) -> Feature:
     """Return what a feature is made of and how, which its name tells."""
     made_of, _, fusion = name.rpartition("_")
-    if fusion not in FUSED:
+    if fusion not in ENDINGS:
         return Feature((name,), "single", MODAL_SELECT[0])
     modalities = tuple(made_of.split("_")) if "_" in made_of else tuple(INITIALS[letter] for letter in made_of)
     return Feature(modalities, fusion, f"{GROUPS[len(modalities) - 2]}_{fusion}")
@@ -81,7 +81,9 @@ def feature_named(name: str) -> Feature:
 def features_among(modalities: tuple[str, ...]) -> tuple[str, ...]:
     """Return the features that can be made of some modalities: each alone, then crossed, then side by side."""
     sizes = range(2, len(modalities) + 1)
-    fused = [(some, fusion) for fusion in FUSED for size in sizes for some in itertools.combinations(modalities, size)]
+    fused = [
+        (some, fusion) for fusion in ENDINGS for size in sizes for some in itertools.combinations(modalities, size)
+    ]
     return (*modalities, *(name_of(some, fusion) for some, fusion in fused))
 
 

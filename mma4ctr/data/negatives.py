@@ -11,6 +11,7 @@ import dataclasses
 import numpy as np
 
 from mma4ctr.data.contract import Negatives
+from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.kept_log import BUCKET_ROWS, KeptLog
 from mma4ctr.data.ordering import grouped
 
@@ -85,7 +86,7 @@ class Drawing:
             pairs = users * count + self.items(users + first, number)
             drawn += missing
             once, place = np.unique(pairs, return_index=True)
-            new = ~_among(met, once)
+            new = places_in(met, once) < 0
             accepted = pairs[np.sort(place[new])]
             found.append(accepted)
             met = np.sort(np.concatenate([met, once[new]]), kind="stable")
@@ -108,18 +109,11 @@ class Drawing:
             pairs = users[:, None] * count + np.arange(count)
             bits = random_bits(self.settings.seed, LEFT, users[:, None] + first, np.arange(count)[None, :])
             waiting = -np.log1p(-uniform(bits)) / self.weights
-            waiting[_among(met, pairs.ravel()).reshape(pairs.shape)] = np.inf
+            waiting[places_in(met, pairs.ravel()).reshape(pairs.shape) >= 0] = np.inf
             order = np.argsort(waiting, axis=1, kind="stable")
             taken = np.arange(count) < missing[users, None]
             found.append(np.take_along_axis(pairs, order, axis=1)[taken])
         return found
-
-
-def _among(known: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """Tell (n,) bool which of `wanted` (n,) are among the sorted `known`."""
-    if len(known) == 0:
-        return np.zeros(len(wanted), dtype=bool)
-    return known[np.minimum(np.searchsorted(known, wanted), len(known) - 1)] == wanted
 
 
 @dataclasses.dataclass(frozen=True)

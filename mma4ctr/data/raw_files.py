@@ -197,7 +197,7 @@ def explain_integers(
     with open(file, encoding="utf-8-sig", errors="surrogateescape", newline="\n") as stream:
         for number, line in enumerate(itertools.islice(stream, int(header), None), start=1 + int(header)):
             fields = line.rstrip("\r\n").split(separator)
-            problem = _problem_of_fields(fields, columns, places, labels) or _problem_of_text(line)
+            problem = _problem_of_fields(fields, columns, places, labels) or problem_of_text(line)
             if problem:
                 raise UserError(f"{file}:{number}: {problem}; mend or remove the line")
 
@@ -230,7 +230,7 @@ def problem_of_integer(text: str, *, labelled: bool = False) -> str | None:
     return None if number is not None and LEAST <= number <= MOST else f"an integer from {LEAST} to {MOST}"
 
 
-def _problem_of_text(line: str) -> str | None:
+def problem_of_text(line: str) -> str | None:
     """Return what is wrong with a line that was decoded with its odd bytes escaped as surrogates."""
     try:
         line.encode()
@@ -243,7 +243,7 @@ def explain_text(file: Path) -> None:
     """Raise the `UserError` that names the first line of `file` that is no UTF-8 text."""
     with open(file, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
         for number, line in enumerate(stream, start=1):
-            problem = _problem_of_text(line)
+            problem = problem_of_text(line)
             if problem:
                 raise UserError(f"{file}:{number}: {problem}; mend or remove the line")
 

@@ -11,7 +11,7 @@ from mma4ctr import catalogue
 
 NAMES = st.one_of(st.sampled_from([*catalogue.MODALITIES, "v", "va", "vat", "genres", "x1"]),
                   st.from_regex("[a-z][a-z0-9]{0,8}", fullmatch=True))  # fmt: skip
-MODALITIES = st.lists(NAMES.filter(lambda name: name not in catalogue.FUSED), min_size=1, max_size=5, unique=True)
+MODALITIES = st.lists(NAMES.filter(lambda name: name not in catalogue.ENDINGS), min_size=1, max_size=5, unique=True)
 
 
 def test_the_features_of_the_published_modalities_are_the_published_ones() -> None:
@@ -28,7 +28,9 @@ def test_every_part_of_the_modalities_is_crossed_and_joined_once(modalities: lis
     features = catalogue.features_among(tuple(modalities))
     made = [catalogue.feature_named(name) for name in features]
     parts = [part for size in range(2, len(modalities) + 1) for part in itertools.combinations(modalities, size)]
-    expected = [((name,), "single") for name in modalities] + [(part, how) for how in catalogue.FUSED for part in parts]
+    expected = [((name,), "single") for name in modalities] + [
+        (part, how) for how in catalogue.ENDINGS for part in parts
+    ]
     assert [(row.modalities, row.fusion) for row in made] == expected
     assert len(set(features)) == len(features)
     assert [catalogue.name_of(row.modalities, row.fusion) for row in made] == list(features)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import itertools
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -68,13 +66,4 @@ def place(file: Path, table: Interactions, row: int) -> str:
     """Return the file and the line of a row (from 0) as a message names them; a file that is no text has rows."""
     if not log_files.is_text(file, table):
         return f"{file}: row {row + 1:,}"
-    before = row + int(table.header is None)
-    if log_files.is_quoted(file, table):  # a field may hold line ends
-        with log_files.opened(file) as stream:
-            reader = csv.reader(stream, delimiter=log_files.separator_of(file, table))
-            try:
-                next(itertools.islice(reader, before, before), None)
-                return f"{file}:{reader.line_num + 1}"
-            except csv.Error:  # a field is too long for it
-                pass
-    return f"{file}:{before + 1}"
+    return f"{file}:{log_files.line_of(file, table, row)}"

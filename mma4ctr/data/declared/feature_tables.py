@@ -2,62 +2,42 @@
 
 from __future__ import annotations
 
-import csv
 import gzip
-import itertools
-import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO, TypeAlias
+from typing import TypeAlias
 
 import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
 from mma4ctr.data.declared.kept import ID, PLACE, Kept
+from mma4ctr.data.declared.log_files import is_packed, is_quoted, line_of, names_in, opened, separator_of
 from mma4ctr.data.declared.schema import FORMATS, Format, Source
 from mma4ctr.data.raw_files import LONGEST_LINE, shown
 
 ROW, SURPLUS, FILE, KEY, VALUE = "#row", "#surplus", "#file", "#key", "#value"
 Value: TypeAlias = Callable[[Path, dict[str, pl.DataType]], list[pl.Expr]]
-ODD_BYTES = re.compile("[\udc80-\udcff]")  # what is no UTF-8, as `surrogateescape` has it
-SEPARATORS = {"csv": ",", "tsv": "\t", "inter": "\t"}
+REPLACED = "replace"  # what becomes of bytes that are no text, where lines are but named
 
 
 def format_of(file: Path, source: Source) -> Format:
     """Return how the rows of a file are written down, by its ending unless the declaration says so."""
-    ending = file.with_suffix("").suffix if file.suffix == ".gz" else file.suffix
-    found = source.format or FORMATS.get(ending.lower())
-    if found is None or found == "lists" or (found == "parquet" and file.suffix == ".gz"):
+    ending = (file.with_suffix("") if is_packed(file) else file).suffix.lower()
+    found = source.format or FORMATS.get(ending)
+    if found is None or found == "lists" or (found == "parquet" and is_packed(file)):
         what = f"format {found}" if found else f"the ending {file.suffix or 'of no letters'}"
         raise UserError(f"{file}: {what} is none of a table of features, expected csv, tsv, inter or parquet; say "
                         "`format` in the declaration, or unpack the file")  # fmt: skip
     return found
 
 
-def separator_of(file: Path, source: Source) -> str:
-    """Return what stands between the fields of a text file."""
-    return source.separator or SEPARATORS[format_of(file, source)]
-
-
-def is_quoted(file: Path, source: Source) -> bool:
-    """Whether fields of a text file may stand in quotes: those of csv, where one character separates them."""
-    return format_of(file, source) == "csv" and len(separator_of(file, source).encode()) == 1
-
-
-def opened(file: Path, source: Source) -> IO[str]:
-    """Open a text file, packed or not, to read its lines; bytes that are no text become marks."""
-    encoding = "utf-8-sig" if source.encoding == "utf-8" else source.encoding
-    opener: Callable = gzip.open if file.suffix == ".gz" else open
-    return opener(file, "rt", encoding=encoding, errors="replace", newline="\n")
-
-
 def _content(file: Path, source: Source) -> Path | bytes:
     """Return what Polars scans: the path of UTF-8 text, whose lines are not too long; else the text decoded here."""
     if source.encoding == "latin-1":
-        packed = file.suffix == ".gz"
-        return (gzip.decompress(file.read_bytes()) if packed else file.read_bytes()).decode("latin-1").encode()
-    if file.suffix != ".gz":
+        content = file.read_bytes()
+        return (gzip.decompress(content) if is_packed(file) else content).decode("latin-1").encode()
+    if not is_packed(file):
         raw_files.check_line_lengths(file)
     return file
 
@@ -66,12 +46,9 @@ def names_of(file: Path, source: Source) -> list[str]:
     """Return the names of the columns of a text file: those declared, or those of its first line."""
     if source.header is not None:
         return list(source.header)
-    with opened(file, source) as stream:
+    with opened(file, source.encoding, REPLACED) as stream:
         line = stream.readline(LONGEST_LINE).rstrip("\r\n")
-    separator = separator_of(file, source)
-    names = next(csv.reader([line], delimiter=separator), []) if is_quoted(file, source) else line.split(separator)
-    if format_of(file, source) == "inter":
-        names = [name.partition(":")[0] for name in names]
+    names = names_in(line, file, source)
     twice = [name for name in names if names.count(name) > 1]
     if twice:
         raise UserError(f"{file}:1: column {shown(twice[0])} is there twice, expected it once; rename one of them, or "
@@ -135,12 +112,14 @@ def collect(frame: pl.LazyFrame, file: Path, source: Source) -> pl.DataFrame:
 
 def unreadable(file: Path, source: Source, error: Exception) -> UserError:
     """Return the error of a table that cannot be read: its first line that is no UTF-8, or what Polars says."""
-    if format_of(file, source) != "parquet" and source.encoding == "utf-8" and file.suffix != ".gz":
-        with open(file, encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
-            number = next((number for number, line in enumerate(stream, start=1) if ODD_BYTES.search(line)), None)
-        if number is not None:
-            return UserError(f"{file}:{number}: found bytes that are no UTF-8 text; say `encoding: latin-1` in the "
-                             "declaration, or mend the line")  # fmt: skip
+    if format_of(file, source) != "parquet" and source.encoding == "utf-8" and not is_packed(file):
+        with opened(file) as stream:
+            problems = ((number, raw_files.problem_of_text(line)) for number, line in enumerate(stream, start=1))
+            number, problem = next((pair for pair in problems if pair[1]), (0, None))
+        if problem:
+            return UserError(
+                f"{file}:{number}: {problem}; say `encoding: latin-1` in the declaration, or mend the line"
+            )
     reason = shown((str(error).splitlines() or [type(error).__name__])[0])
     return UserError(f"{file}: cannot be read ({reason}), expected {format_of(file, source)}; correct `format` in "
                      "the declaration, or download it again")  # fmt: skip
@@ -150,16 +129,7 @@ def where(file: Path, source: Source, row: int) -> str:
     """Return the file and the line of a row, for messages; a file that is no text has rows, from 0."""
     if format_of(file, source) == "parquet":
         return f"{file}: row {row} (from 0)"
-    before = row + int(source.header is None)
-    if is_quoted(file, source):  # a field may hold line ends
-        with opened(file, source) as stream:
-            reader = csv.reader(stream, delimiter=separator_of(file, source))
-            try:
-                next(itertools.islice(reader, before, before), None)
-                return f"{file}:{reader.line_num + 1}"
-            except csv.Error:  # a field is too long for it
-                pass
-    return f"{file}:{before + 1}"
+    return f"{file}:{line_of(file, source, row, source.encoding, REPLACED)}"
 
 
 def cell(file: Path, source: Source, row: int, column: str) -> str:

@@ -1,10 +1,14 @@
-"""The files of a declared log: which there are, how their rows are written down, and what their columns are called."""
+"""The files of a declared data set: which there are, how their rows are written down, what their columns are called.
+
+Tables of features are read with the same pieces: see `feature_tables`.
+"""
 
 from __future__ import annotations
 
 import csv
 import glob
 import gzip
+import itertools
 import mmap
 import re
 import zlib
@@ -64,9 +68,17 @@ def has_quotes(file: Path) -> bool:
         return content.find(b'"') >= 0
 
 
-def natural(name: str) -> tuple:
+def _natural(name: str) -> tuple:
     """Return what names are sorted by: part2 comes before part10."""
     return [int(text) if place % 2 else text for place, text in enumerate(re.split("([0-9]+)", name))], name
+
+
+def matching(pattern: str, folder: Path) -> list[Path]:
+    """Return the files below a folder that a name or a glob finds, part2 before part10."""
+    if (folder / pattern).exists():
+        return [folder / pattern]
+    names = glob.glob(pattern, root_dir=folder) if glob.has_magic(pattern) else []
+    return [folder / name for name in sorted(names, key=_natural)]
 
 
 def found(patterns: Sequence[str], folder: Path, key: str) -> list[Path]:
@@ -87,13 +99,10 @@ def found(patterns: Sequence[str], folder: Path, key: str) -> list[Path]:
     """
     files: dict[Path, None] = {}
     for pattern in patterns:
-        if (folder / pattern).exists() or not glob.has_magic(pattern):
-            names = [pattern] if (folder / pattern).exists() else []
-        else:
-            names = sorted(glob.glob(pattern, root_dir=folder), key=natural)
-        if not names:
+        there = matching(pattern, folder)
+        if not there:
             raise _nothing(pattern, folder, key)
-        files |= dict.fromkeys(folder / name for name in names)
+        files |= dict.fromkeys(there)
     return list(files)
 
 
@@ -107,10 +116,10 @@ def _nothing(pattern: str, folder: Path, key: str) -> UserError:
     return UserError(f"{folder}: nothing there is called {pattern}, found {there}; {cure}")
 
 
-def opened(file: Path) -> IO[str]:
-    """Open a text file, packed or not, to read its lines; bytes that are no UTF-8 become surrogates."""
+def opened(file: Path, encoding: str = "utf-8", errors: str = "surrogateescape") -> IO[str]:
+    """Open a text file, packed or not, to read its lines; by default bytes that are no UTF-8 become surrogates."""
     opener: Callable = gzip.open if is_packed(file) else open
-    return opener(file, "rt", encoding="utf-8-sig", errors="surrogateescape", newline="\n")
+    return opener(file, "rt", encoding="utf-8-sig" if encoding == "utf-8" else encoding, errors=errors, newline="\n")
 
 
 def torn(file: Path) -> UserError:
@@ -141,10 +150,27 @@ def first_line(file: Path) -> str:
         raise torn(file) from None
 
 
-def fields_of(line: str, file: Path, table: Table) -> list[str]:
-    """Return the fields of a line."""
+def names_in(line: str, file: Path, table: Table) -> list[str]:
+    """Return the names of columns in the first line of a text file."""
     separator = separator_of(file, table)
-    return next(csv.reader([line], delimiter=separator), []) if is_quoted(file, table) else line.split(separator)
+    names = next(csv.reader([line], delimiter=separator), []) if is_quoted(file, table) else line.split(separator)
+    if format_of(file, table) == "inter":  # name:type
+        names = [name.partition(":")[0] for name in names]
+    return names
+
+
+def line_of(file: Path, table: Table, row: int, encoding: str = "utf-8", errors: str = "surrogateescape") -> int:
+    """Return the number, from 1, of the line of a text file at which a row (from 0) begins."""
+    before = row + int(table.header is None)
+    if is_quoted(file, table):  # a field may hold line ends
+        with opened(file, encoding, errors) as stream:
+            reader = csv.reader(stream, delimiter=separator_of(file, table))
+            try:
+                next(itertools.islice(reader, before, before), None)
+                return reader.line_num + 1
+            except csv.Error:  # a field is too long for it
+                pass
+    return before + 1
 
 
 def names_of(file: Path, table: Table) -> list[str]:
@@ -155,9 +181,7 @@ def names_of(file: Path, table: Table) -> list[str]:
     UserError
         If a name is there twice, or the declaration has names and the first line has them too.
     """
-    names = fields_of(first_line(file), file, table)
-    if format_of(file, table) == "inter":  # name:type
-        names = [name.partition(":")[0] for name in names]
+    names = names_in(first_line(file), file, table)
     if table.header is not None:
         if names == list(table.header):
             raise UserError(f"{file}:1: found the names of columns, expected a first row, as the declaration has a "

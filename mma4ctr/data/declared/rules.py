@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import PurePath
 from typing import NoReturn
 
-from mma4ctr.catalogue import FUSED, MOST_MODALITIES
+from mma4ctr.catalogue import ENDINGS, MOST_MODALITIES
 from mma4ctr.cli import UserError
 from mma4ctr.data.declared import expressions, kinds
 from mma4ctr.data.declared.schema import CLICK, Declaration, Source
@@ -167,9 +167,9 @@ class Rules:
                 "modalities", ", ".join(self.of.modalities), f"1 to {MOST_MODALITIES} of them", "add or remove some"
             )
         for name, source in self.of.modalities.items():
-            if not MODALITY.fullmatch(name) or name in FUSED:
+            if not MODALITY.fullmatch(name) or name in ENDINGS:
                 self.refuse("modalities", name, "names of small letters and digits that start with a letter, but "
-                            f"not {' and '.join(FUSED)}", "rename the modality")  # fmt: skip
+                            f"not {' and '.join(ENDINGS)}", "rename the modality")  # fmt: skip
             self._source(f"modalities.{name}", source)
 
     def _source(self, key: str, source: Source) -> None:

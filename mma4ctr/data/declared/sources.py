@@ -8,7 +8,6 @@ differ, numbers and texts are refused, since none is the right one; of lists eac
 from __future__ import annotations
 
 import glob
-import re
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +16,7 @@ import polars as pl
 from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
 from mma4ctr.data.blocks import Block, RawModality
-from mma4ctr.data.declared import arrays, counting, feature_tables, numeric_tables
+from mma4ctr.data.declared import arrays, counting, feature_tables, log_files, numeric_tables
 from mma4ctr.data.declared.feature_tables import PLACE, VALUE
 from mma4ctr.data.declared.kept import Kept
 from mma4ctr.data.declared.schema import Source
@@ -32,16 +31,9 @@ def is_array(source: Source) -> bool:
     return source.file.endswith(".npy")
 
 
-def _natural(name: str) -> tuple:
-    """Return what names are sorted by: part2 comes before part10."""
-    return [int(text) if place % 2 else text for place, text in enumerate(re.split("([0-9]+)", name))], name
-
-
 def _found(source: Source, folder: Path) -> list[Path]:
     """Return the file of a source, or the parts that its glob finds; the file that should be there if there is none."""
-    if (folder / source.file).exists() or not glob.has_magic(source.file):
-        return [folder / source.file]
-    return [folder / name for name in sorted(glob.glob(source.file, root_dir=folder), key=_natural)]
+    return log_files.matching(source.file, folder) or [folder / source.file] * (not glob.has_magic(source.file))
 
 
 def are_there(source: Source, folder: Path) -> bool:

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import csv
-import re
 from pathlib import Path
 
 from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
 from mma4ctr.data.declared import expressions, log_files
 from mma4ctr.data.declared.schema import Interactions
-
-ODD_BYTES = re.compile("[\udc80-\udcff]")  # what is no UTF-8, as `log_files.opened` has it
 
 
 def error_of(file: Path, table: Interactions, error: Exception) -> UserError:
@@ -35,8 +32,8 @@ def _odd_line(file: Path, table: Interactions) -> tuple[int, str | None]:
     number = 0
     with log_files.opened(file) as stream:
         for number, line in enumerate(stream, start=1):
-            if ODD_BYTES.search(line):
-                return number, "found bytes that are no UTF-8 text; write the file anew in UTF-8, or mend the line"
+            if problem := raw_files.problem_of_text(line):
+                return number, f"{problem}; write the file anew in UTF-8, or mend the line"
     if not log_files.is_quoted(file, table):
         return number, None
     with log_files.opened(file) as stream:
