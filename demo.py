@@ -31,7 +31,7 @@ import sample_data
 import statis_and_draw
 import viewer
 from load_path import load_path
-from mma4ctr.catalogue import MODAL_SELECT
+from mma4ctr.catalogue import MODALITIES, groups_of
 from mma4ctr.data.registry import TASKS
 from mma4ctr.evaluation.metrics import FIGURES
 from mma4ctr.features import fusion
@@ -85,7 +85,7 @@ def train(to: Sequence[str]) -> list[str]:
     done = []
     for task in TASKS:
         for protocol in PROTOCOLS:
-            for group in MODAL_SELECT if task == ALL_FEATURES_OF else ("tri_concat",):
+            for group in groups_of(MODALITIES) if task == ALL_FEATURES_OF else ("tri_concat",):
                 options = ("--dataset", task, "--modal_select", group, "--protocol", protocol, *TRAINING)
                 done += call(mlp.main, *to, *options)
     return done

@@ -95,6 +95,11 @@ def default_feature(modalities: Sequence[str]) -> str:
     return name_of(modalities, "concat" if len(modalities) > 1 else "single")
 
 
+def groups_of(modalities: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the groups of features that there are of some modalities, in the order of `features_among`."""
+    return tuple(dict.fromkeys(feature_named(name).select for name in features_among(modalities)))
+
+
 def features_of(modalities: tuple[str, ...], feature: str | None, select: str | None) -> tuple[str, ...]:
     """Return the features named by ``--feature`` (one) or ``--modal_select`` (a group); the default one by neither.
 
@@ -113,7 +118,6 @@ def features_of(modalities: tuple[str, ...], feature: str | None, select: str | 
         return (feature,)
     found = tuple(name for name in known if feature_named(name).select == select)
     if not found:
-        groups = dict.fromkeys(feature_named(name).select for name in known)
         raise UserError(f"--modal_select {select}: there is none of {', '.join(modalities)}, expected one of "
-                        f"{', '.join(groups)}; correct the name")  # fmt: skip
+                        f"{', '.join(groups_of(modalities))}; correct the name")  # fmt: skip
     return found
