@@ -12,12 +12,13 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
+import functools
 import warnings
 from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli, memory
-from mma4ctr.arguments import at_least_1, learning_rate, seed, truth
+from mma4ctr.arguments import at_least_1, learning_rate, patience, seed, truth, weight_decay
 from mma4ctr.catalogue import MODAL_SELECT, features_of
 from mma4ctr.data.registry import dataset_of, task_of
 from mma4ctr.models import registry
@@ -44,20 +45,37 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--model", metavar="NAME", default=registry.DEFAULT,
                       help=f"{', '.join(registry.names())} (default: {registry.DEFAULT})")  # fmt: skip
     made.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="what the model's Config has")
-    made.add_argument("--epochs", type=at_least_1, default=Schedule.epochs)
-    made.add_argument("--learning_rate", type=learning_rate, default=Schedule.learning_rate)
-    made.add_argument("--batch_size", type=at_least_1, default=Schedule.batch_size)
-    made.add_argument("--lr_change", type=truth, default=True, help="halve the rate every 5 epochs: True or False")
-    made.add_argument("--no_interruption", dest="interruption", action="store_false",
-                      help="keep epochs whose validation AUC is <= 0.5")  # fmt: skip
-    made.add_argument("--patience", type=at_least_1, help="stop after so many epochs without a better validation AUC")
-    made.add_argument("--loss", choices=LOSSES, default=Schedule.loss)
-    made.add_argument("--seed", type=seed, default=0, help="of the first weights and the order of batches")
-    made.add_argument("--eval_every", type=at_least_1, metavar="N", help="test after every N epochs as well")
+    add_schedule_arguments(made)
     made.add_argument("--device", choices=DEVICES, default="auto")
     cli.add_protocol_argument(made, PROTOCOLS)
     made.add_argument("--user_order", choices=USER_ORDERS, help="default: user_order of path.json")
     return made
+
+
+def add_schedule_arguments(made: argparse.ArgumentParser) -> None:
+    """Add the options that are the fields of a `Schedule`; one that is not given is as the model has it."""
+    group = made.add_argument_group("training", "each model has defaults of its own; those shown are of MMa4CTR")
+    add = functools.partial(group.add_argument, default=argparse.SUPPRESS)
+    add("--epochs", type=at_least_1, help=f"the most (default: {Schedule.epochs})")
+    add("--learning_rate", type=learning_rate, help=f"of the first epoch (default: {Schedule.learning_rate})")
+    add("--batch_size", type=at_least_1, help=f"rows (default: {Schedule.batch_size})")
+    add("--lr_change", type=truth, help="halve the rate every 5 epochs: True or False (default: True)")
+    add("--no_interruption", dest="interruption", action="store_false",
+        help="keep epochs whose validation AUC is <= 0.5")  # fmt: skip
+    add("--patience", type=patience, metavar="N",
+        help="stop after N epochs without a better validation AUC, and take the best one (default: none)")  # fmt: skip
+    add("--loss", choices=LOSSES, help=f"default: {Schedule.loss}")
+    add("--weight_decay", type=weight_decay, help="L2 penalty in Adam's gradients (default: 0)")
+    add("--seed", type=seed, help="of the first weights and the order of batches (default: 0)")
+    add("--eval_every", type=at_least_1, metavar="N", help="test after every N epochs as well")
+
+
+def schedule_of(args: argparse.Namespace) -> Schedule:
+    """Return how to train: what was asked for, and otherwise what the model has by default."""
+    given = {
+        field.name: getattr(args, field.name) for field in dataclasses.fields(Schedule) if hasattr(args, field.name)
+    }
+    return Schedule(**{**registry.load(args.model).schedule, **given})
 
 
 def with_user_order(settings: Settings, order: str | None, protocol: str) -> Settings:
@@ -77,15 +95,14 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     """Run step 6 and return the ids of its runs."""
     args = parser().parse_args(argv)
     settings, device = load_path(args.paths), device_of(args.device)
-    schedule = Schedule(**{field.name: getattr(args, field.name) for field in dataclasses.fields(Schedule)})
-    options = registry.options_of(registry.config_of(args.model, args.set))
+    options, schedule = registry.options_of(registry.config_of(args.model, args.set)), schedule_of(args)
     modalities = dataset_of(settings, task_of(settings, args.dataset).dataset).modalities
     features = features_of(modalities, args.feature, args.modal_select)
     protocol, done = args.protocol or settings.protocol, []
     warned: set[str] = set()  # features build on the same steps
     settings = with_user_order(settings, args.user_order, protocol)
     memory.keep_freed_memory()
-    with contextlib.closing(engine_of(device)) as engine:
+    with contextlib.closing(engine_of(device, args.model)) as engine:
         for feature in features:
             run = native(settings, args.dataset, feature, protocol, schedule, device.type, args.model, options)
             for warning in run.warnings if engine.is_first else ():

@@ -87,7 +87,7 @@ def run_of(
     )  # fmt: skip
     return Run(
         settings, task, model + (WATCHED if setting == "published" else ""), setting, schedule,
-        {record.name: record.id for record in records_of_steps}, model, options, None, COMP, reads_content=False,
+        {record.name: record.id for record in records_of_steps}, model, options, None, COMP, reads_users=False,
         further={
             "tested": sorted(set(args.epochs)), "negatives": negatives if kind.negatives else None,
             **({} if kind == MODELS.get(model) else {"kind": dataclasses.asdict(kind)}),

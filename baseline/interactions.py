@@ -14,7 +14,7 @@ import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.data import labelled, names, registry
-from mma4ctr.inputs.histories import LONGEST, clicked
+from mma4ctr.inputs.histories import LONGEST, earlier
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.protocol import PARTS
 from mma4ctr.settings import Settings
@@ -106,7 +106,7 @@ def write(folder: Path, task: TaskRows, most: int = LONGEST) -> int:
     int
         The length of the longest history in any of the files, which RecBole has to be told.
     """
-    history = clicked(task, most)
+    history = earlier(task, 1, most)
     items, bounds = history.items, history.bounds
     training = task.parts["training"]
     wanted = {**task.parts, "clicks": training[task.rows[training, 2] == 1]}

@@ -23,6 +23,7 @@ from mma4ctr.inputs import gather
 from mma4ctr.models.contract import Batch, Sizes
 from mma4ctr.models.losses import LOSSES
 from mma4ctr.models.mma4ctr import Config, MMa4CTR
+from mma4ctr.schedule import Schedule
 from mma4ctr.training import engine
 from mma4ctr.training.batches import Batches
 
@@ -39,7 +40,7 @@ def bare_passes(in_features: str, rows: str, batch_size: str) -> None:
     drawn = (rng.random((size, int(in_features)), dtype=np.float32) for _ in range(resident))
     inputs_of = [Batch(content=torch.from_numpy(one)) for one in drawn]
     clicks_of = [torch.from_numpy((rng.random(size) < 0.01).astype(np.float32)) for _ in range(resident)]
-    optimiser, seconds = engine.Engine().optimiser(network, 0.001), []
+    optimiser, seconds = engine.Engine().optimiser(network, Schedule()), []
     for _ in range(5):
         started = time.perf_counter()
         for number in range(batches):

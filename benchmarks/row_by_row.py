@@ -174,7 +174,7 @@ def compare_training(settings: Settings) -> list[tuple[str, float, float]]:
     slow, _ = timed(lambda: epoch_by_row(dataset, given.sizes))
     schedule, engine = Schedule(epochs=1, batch_size=BATCH), Engine()
     network = MMa4CTR(Config(), given.sizes)
-    optimiser = engine.optimiser(network, 0.001)
+    optimiser = engine.optimiser(network, Schedule())
     fast, _ = timed(lambda: engine.train_epoch(network, optimiser, training, schedule, 0, 0))
     number = f"{len(training):,} rows"
     return [(f"build the matrix, {number}", slow_build, fast_build), (f"an epoch, {number}", slow, fast)]

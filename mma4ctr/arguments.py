@@ -34,6 +34,16 @@ def learning_rate(text: str) -> float:
     return number
 
 
+def patience(text: str) -> int | None:
+    """Read a whole number of 1 or more, or ``none``."""
+    return None if text == "none" else at_least_1(text)
+
+
+def weight_decay(text: str) -> float:
+    """Read a number from 0 on."""
+    return 0.0 if text in ("0", "0.0") else learning_rate(text)
+
+
 def seed(text: str) -> int:
     """Read a seed: a whole number of 0 or more."""
     if not (text.isascii() and text.isdecimal()) or int(text) > MOST:

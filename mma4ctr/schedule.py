@@ -9,7 +9,8 @@ from mma4ctr.cli import UserError
 
 EPOCHS_PER_HALVING = 5
 # Field -> its least value. Nothing is trained in 0 epochs: a run that is only looked for may say so.
-LEAST = {"epochs": 0, "eval_every": 1, "learning_rate": LEAST_RATE, "batch_size": 1, "patience": 1, "seed": 0}
+LEAST = {"epochs": 0, "eval_every": 1, "learning_rate": LEAST_RATE, "batch_size": 1, "patience": 1, "seed": 0,
+         "weight_decay": 0.0}  # fmt: skip
 MAY_BE_NONE = ("eval_every", "patience")
 
 
@@ -34,6 +35,7 @@ class Schedule:
     patience: int | None = None
     seed: int = 0
     interruption: bool = True
+    weight_decay: float = 0.0  # of Adam: the L2 penalty that is added to the gradients
 
     def __post_init__(self) -> None:
         for name, least in LEAST.items():

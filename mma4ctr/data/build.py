@@ -107,7 +107,8 @@ def write_interactions(settings: Settings, dataset: str, executor: Executor) -> 
         raise UserError(f"{raw[0]}: has no rows after its header; download it again")
     refuse_labels(raw[0], reader, totals)
     log = kept_log(settings, reader, executor, parts, user_counts, item_counts["item"])
-    untimed = int((log.columns.pop("time", np.zeros(0)) < 0).sum())
+    untimed = int((log.columns.get("time", np.zeros(0)) < 0).sum())
+    log.tell_moments()
     warnings = [f"{untimed:,} kept rows have a time below 0 and come before all others of their user"] * bool(untimed)
     files = [
         artifacts.save(settings, "user_lengths", histogram(user_counts["len"]), dataset=dataset),

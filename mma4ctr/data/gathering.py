@@ -13,7 +13,7 @@ import numpy as np
 import polars as pl
 
 from mma4ctr.data.coding import Codes, GrowingCodes
-from mma4ctr.data.kept_log import KeptLog, chunks
+from mma4ctr.data.kept_log import PLACE, KeptLog, chunks
 
 BATCH_ROWS = 2**18  # that are put into buckets at a time
 OFTEN_ZERO = ("time", "device")  # which logs without them have as 0 throughout
@@ -24,9 +24,9 @@ class Gathering:
 
     def __init__(self, users: pl.DataFrame, items: pl.Series, labels: Sequence[str], context: Sequence[str]) -> None:
         self.log = KeptLog(users["user"], items, users["len"].cast(pl.Int64).to_numpy(), {})
-        self.rows = int(self.log.lengths.sum())
+        self.rows, self.put_away = int(self.log.lengths.sum()), 0
         self.dtypes = {
-            "user": np.int32, "item": np.int32, "time": np.int64, "device": np.int64,
+            "user": np.int32, "item": np.int32, PLACE: np.int32, "time": np.int64, "device": np.int64,
             **dict.fromkeys(labels, np.uint8), **dict.fromkeys(context, np.int32),
         }  # fmt: skip
         self.codes: dict[str, Codes | GrowingCodes] = {"user": Codes(self.log.users), "item": Codes(items)}
@@ -46,7 +46,9 @@ class Gathering:
 
     def put(self, frame: pl.DataFrame) -> None:
         """Put the next rows of the log where they belong."""
-        made = {name: self.coded(name, frame[name]) for name in self.dtypes}
+        made = {name: self.coded(name, frame[name]) for name in self.dtypes if name != PLACE}
+        made[PLACE] = np.arange(self.put_away, self.put_away + len(frame), dtype=np.int32)
+        self.put_away += len(frame)
         bucket = self.bucket_of[made["user"]]
         order = np.argsort(bucket, kind="stable")
         sizes = np.bincount(bucket, minlength=len(self.filled))

@@ -14,6 +14,7 @@ import polars as pl
 from mma4ctr.data.ordering import grouped
 
 BUCKET_ROWS = 2**20
+PLACE, MOMENT = "place", "moment"  # columns: of a row in the log, and in time among all rows
 THREADS = min(4, os.cpu_count() or 1)  # NumPy sorts and gathers without holding up other threads
 Result = TypeVar("Result")
 
@@ -36,8 +37,9 @@ class KeptLog:
     lengths : (users,) int64 array
         The rows of each user.
     columns : dict of str to (rows,) arrays
-        ``user`` and ``item``: int32 places in `users` and `items`; ``time`` and ``device``, int64, unless they are 0
-        throughout; the labels, uint8; columns of context, int32 places in their `values`.
+        ``user`` and ``item``: int32 places in `users` and `items`; ``place``, int32, in the log, among kept rows;
+        ``time`` and ``device``, int64, unless they are 0 throughout; the labels, uint8; columns of context, int32
+        places in their `values`.
     values : dict of str to polars.Series
         The distinct values, sorted, of columns whose codes are places among them: context, and devices that are text.
     """
@@ -75,6 +77,19 @@ class KeptLog:
                 column[rows] = column[rows][order]
 
         self.each(sort)
+
+    def tell_moments(self) -> None:
+        """Put the place of each row in time in the place of its time and its place in the log.
+
+        That is how many rows of all users come before it, by time, those of equal time by place in the log.
+        """
+        place = self.columns.pop(PLACE)
+        if "time" in self.columns:
+            order, _ = grouped(self.columns.pop("time"), place)
+        else:
+            order, _ = grouped(place)
+        place[order] = np.arange(len(place), dtype=place.dtype)
+        self.columns[MOMENT] = place
 
     def firsts(self, same: Sequence[str]) -> np.ndarray:
         """Tell (rows,) bool which rows are the first ones of those that agree in the columns `same`."""

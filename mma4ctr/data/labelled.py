@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from mma4ctr.data.contract import DataSet
-from mma4ctr.data.kept_log import KeptLog, chunks
+from mma4ctr.data.kept_log import MOMENT, KeptLog, chunks
 from mma4ctr.data.negatives import with_negatives
 from mma4ctr.protocol import CLEAN, PROTOCOLS
 from mma4ctr.settings import Settings
@@ -40,7 +40,8 @@ def write_rows(
 ) -> Built:  # fmt: skip
     """Write the chosen rows of one task under one protocol."""
     keys = {"task": task, "protocol": protocol}
-    files = [save_rows(settings, "rows", [columns[name] for name in ("user", "item", label)], chosen, **keys)]
+    files = [save_rows(settings, "rows", [columns[name] for name in ("user", "item", label)], chosen, **keys),
+             save_rows(settings, "moments", [columns[MOMENT]], chosen, **keys)]  # fmt: skip
     if context:
         files.append(save_rows(settings, "context", [columns[name] for name in context], chosen, **keys))
     clicks = np.count_nonzero(columns[label] if chosen is None else columns[label].view(bool) & chosen)
@@ -98,7 +99,7 @@ def write(settings: Settings, reader: DataSet, log: KeptLog) -> Built:
         files.append(artifacts.save_json(settings, "context_values", values, dataset=reader.name))
     drawn = None
     if reader.negatives is not None:
-        drawn = with_negatives(log, reader.negatives, context)
+        drawn = with_negatives(log, reader.negatives, (MOMENT, *context))
         counts["negatives"], warnings = drawn_in_words(reader, drawn.missing)
     for task in reader.tasks:
         if drawn is not None:  # each user and item once: no repeats

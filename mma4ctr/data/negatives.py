@@ -123,7 +123,7 @@ class Labelled:
     Attributes
     ----------
     columns : dict of str to (rows,) arrays
-        ``user`` and ``item`` int32, ``click`` uint8, and the columns of context, which are those of the click.
+        ``user`` and ``item`` int32, ``click`` uint8, and the columns that are those of the click.
     missing : int
         Rows that could not be drawn, because their users have met nearly every item.
     """
@@ -132,13 +132,16 @@ class Labelled:
     missing: int
 
 
-def with_negatives(log: KeptLog, settings: Negatives, context: tuple[str, ...]) -> Labelled:
-    """Return the first row of each user and item of a log as a click, with the rows that are drawn for it."""
+def with_negatives(log: KeptLog, settings: Negatives, shared: tuple[str, ...]) -> Labelled:
+    """Return the first row of each user and item of a log as a click, with the rows that are drawn for it.
+
+    `shared` are the columns in which these rows are like the click.
+    """
     popularity = np.bincount(log.columns["item"], minlength=len(log.items))
     drawing = Drawing(popularity**settings.popularity_power, settings)
     first = log.firsts(("user", "item"))
     clicks = int(first.sum())
-    names = ("user", "item", "click", *context)
+    names = ("user", "item", "click", *shared)
     dtypes = {"click": np.dtype(np.uint8)}
     columns = {name: np.empty(clicks * (1 + settings.ratio), dtypes.get(name, np.dtype(np.int32))) for name in names}
     filled = 0

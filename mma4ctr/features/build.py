@@ -233,3 +233,28 @@ def load_items(settings: Settings, dataset: str, feature: str) -> tuple[np.ndarr
     joins = _joins(settings, dataset, feature)
     ids, *tables = (_load(settings, one) for one in (joins["items"], *joins["tables"]))
     return ids, tables[0] if len(tables) == 1 else np.hstack(tables)
+
+
+def load_item_tables(settings: Settings, dataset: str, feature: str) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Return the item ids (items,) int64, sorted, and the modalities of one feature, each by itself.
+
+    Modalities that a feature puts side by side are not reduced together, as `load_items` has them: a model that is
+    told them apart reduces them as it learns.
+
+    Returns
+    -------
+    ids : (items,) int64 array
+    tables : dict of str to (items, columns) float32 array
+        By modality; crossed modalities are one table, called as the feature is.
+
+    Raises
+    ------
+    UserError
+        If a file is missing or damaged.
+    """
+    ids, items = load_items(settings, dataset, feature)
+    named = feature_named(feature)
+    if named.fusion != "concat":
+        return ids, {feature: items}
+    keys = ({"dataset": dataset, "modality": modality} for modality in named.modalities)
+    return ids, {one["modality"]: reading.load(settings, "fused_modality", **one) for one in keys}

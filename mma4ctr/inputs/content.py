@@ -15,7 +15,7 @@ from mma4ctr.catalogue import default_feature
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import modalities_of
-from mma4ctr.features.build import load_items, load_user_embeddings
+from mma4ctr.features.build import load_item_tables, load_items, load_user_embeddings
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading
 
@@ -30,11 +30,14 @@ class Content:
     items : (m, item columns) float32 array
     places : (items of the data set,) int32 array
         The row of `items` of each item, -1 for one that the feature does not cover.
+    modalities : tuple of (str, int)
+        What the item columns are; see `Sizes.modalities`.
     """
 
     users: np.ndarray
     items: np.ndarray
     places: np.ndarray
+    modalities: tuple[tuple[str, int], ...] = ()
 
 
 def scaled_ids(ids: np.ndarray) -> np.ndarray:
@@ -67,9 +70,19 @@ def load_users(settings: Settings, task: str, feature: str, protocol: str) -> np
     return load_user_embeddings(settings, task, feature, protocol)
 
 
-def load(settings: Settings, task: str, feature: str, protocol: str) -> Content:
-    """Load the content of one feature of one task; raise `UserError` if an artefact is missing."""
+def load(settings: Settings, task: str, feature: str, protocol: str, *, of_users: bool = True) -> Content:
+    """Load the content of one feature of one task; raise `UserError` if an artefact is missing.
+
+    Unless it is asked `of_users`, these have no columns, their embeddings need not have been built, and modalities that
+    the feature puts side by side are not reduced together.
+    """
     dataset = settings.dataset_of(task)
-    ids, items = load_items(settings, dataset, feature)
+    if of_users:
+        ids, items = load_items(settings, dataset, feature)
+        users, tables = load_users(settings, task, feature, protocol), {feature: items}
+    else:
+        ids, tables = load_item_tables(settings, dataset, feature)
+        users = np.zeros((len(reading.load(settings, "users", dataset=dataset)), 0), dtype=np.float32)
     places = places_in(ids, reading.load(settings, "items", dataset=dataset))
-    return Content(load_users(settings, task, feature, protocol), items, places)
+    modalities = tuple((name, table.shape[1]) for name, table in tables.items())
+    return Content(users, np.hstack(list(tables.values())), places, modalities)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Set
 
-from mma4ctr.inputs import content, context, graphs, histories, rows
+import numpy as np
+
+from mma4ctr.inputs import content, context, counts, graphs, histories, rows, slots
 from mma4ctr.inputs.causes import require_both_classes
 from mma4ctr.models.contract import Graph, Sizes
 from mma4ctr.settings import Settings
@@ -22,6 +24,9 @@ class Inputs:
     needs: Set[str]
     content: content.Content | None = None
     history: histories.Histories | None = None
+    unclicked: histories.Histories | None = None
+    counts: np.ndarray | None = None
+    slots: slots.Slots | None = None
     context: context.Context | None = None
     graph: Graph | None = None
 
@@ -32,14 +37,17 @@ class Inputs:
             self.users, self.items,
             user_columns=self.content.users.shape[1] if self.content else 0,
             item_columns=self.content.items.shape[1] if self.content else 0,
-            history=self.history.length if self.history else 0,
+            history=next((one.length for one in (self.history, self.unclicked) if one), 0),
             context=self.context.sizes if self.context else (),
+            slots=self.slots.number if self.slots else 0,
+            modalities=self.content.modalities if self.content else (),
         )  # fmt: skip
 
 
 def load(
-    settings: Settings, task: str, feature: str, protocol: str, needs: Set[str], history_length: int | None = None
-) -> Inputs:
+    settings: Settings, task: str, feature: str, protocol: str, needs: Set[str], history_length: int | None = None,
+    slot_number: int | None = None,
+) -> Inputs:  # fmt: skip
     """Load what a model needs.
 
     Parameters
@@ -50,6 +58,8 @@ def load(
     needs : set of str
         See `models.contract.NEEDS`.
     history_length : int, optional
+    slot_number : int, optional
+        Into how many time slots the training rows are cut.
 
     Raises
     ------
@@ -60,10 +70,17 @@ def load(
     found = rows.load(settings, task, protocol, feature)
     require_both_classes(found, settings, task, protocol, feature)
     users, items = (len(reading.load(settings, name, dataset=dataset)) for name in ("users", "items"))
+    length = history_length or histories.LONGEST
+    moments = slots.moments(settings, task, protocol) if needs & {"counts", "slot"} else np.zeros(0)
+    cut = slots.cut(found, moments, slot_number or slots.NUMBER) if "slot" in needs else None
     return Inputs(
         found, users, items, needs,
-        content=content.load(settings, task, feature, protocol) if needs & {"content", "item_content"} else None,
-        history=histories.clicked(found, history_length or histories.LONGEST) if "history" in needs else None,
+        content=content.load(settings, task, feature, protocol, of_users="content" in needs)
+        if needs & {"content", "item_content"} else None,
+        history=histories.earlier(found, 1, length) if "history" in needs else None,
+        unclicked=histories.earlier(found, 0, length) if "unclicked" in needs else None,
+        counts=counts.earlier(found, moments) if "counts" in needs else None,
+        slots=cut,
         context=context.load(settings, task, protocol) if "context" in needs else None,
-        graph=graphs.clicks(found) if "graph" in needs else None,
+        graph=graphs.clicks(found, cut) if "graph" in needs else None,
     )  # fmt: skip

@@ -5,11 +5,13 @@ from __future__ import annotations
 import torch
 
 from mma4ctr.inputs.rows import TaskRows
+from mma4ctr.inputs.slots import Slots
 from mma4ctr.models.contract import Graph
 
 
-def clicks(task: TaskRows) -> Graph:
-    """Return the clicks of the training part, in the order of the rows."""
-    training = task.part("training")
-    edges = torch.from_numpy(training[training[:, 2] == 1, :2].astype("int64"))
-    return Graph(edges[:, 0].contiguous(), edges[:, 1].contiguous())
+def clicks(task: TaskRows, slots: Slots | None = None) -> Graph:
+    """Return the clicks of the training part, in the order of the rows, with the slots of theirs if there are any."""
+    places = task.parts["training"]
+    places = places[task.rows[places, 2] == 1]
+    users, items = (torch.from_numpy(task.rows[places, column].astype("int64")) for column in (0, 1))
+    return Graph(users, items, None if slots is None else torch.from_numpy(slots.of_rows[places]))

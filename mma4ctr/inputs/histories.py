@@ -1,4 +1,4 @@
-"""What a user clicked before a row, in the training part alone, so that no label of another part is seen."""
+"""What a user met before a row, in the training part alone, so that no label of another part is seen."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from mma4ctr.inputs.rows import TaskRows
 
-LONGEST = 50  # the most recent clicks that are kept where nothing else is asked for
+LONGEST = 50  # the most recent items that are kept where nothing else is asked for
 
 
 @dataclasses.dataclass(frozen=True)
@@ -17,9 +17,9 @@ class Histories:
 
     Attributes
     ----------
-    items : (clicks,) int32 array
-        The clicked items of all training rows, in the order of the rows.
-    bounds : (n, 2) int64 array
+    items : (n,) int32 array
+        The items of all training rows with one label, in the order of the rows.
+    bounds : (rows, 2) int64 array
         For each row where its history begins and ends in `items`.
     length : int
         No history is longer.
@@ -30,13 +30,21 @@ class Histories:
     length: int
 
 
-def clicked(task: TaskRows, length: int = LONGEST) -> Histories:
-    """Return which items a user clicked in the training part before each row, the `length` most recent."""
-    clicks = np.zeros(len(task.rows), dtype=np.int64)
+def earlier(task: TaskRows, label: int, length: int = LONGEST) -> Histories:
+    """Return which items a user met in training rows before each row, the `length` most recent.
+
+    Parameters
+    ----------
+    task : TaskRows
+    label : int
+        1 for the items that the user clicked, 0 for those that the user did not.
+    length : int
+    """
+    counted = np.zeros(len(task.rows), dtype=np.int64)
     training = task.parts["training"]
-    clicks[training] = task.rows[training, 2]
-    before = np.cumsum(clicks) - clicks
+    counted[training] = task.rows[training, 2] == label
+    before = np.cumsum(counted) - counted
     users = task.rows[:, 0]
     first_row = np.searchsorted(users, users)  # of the row's user
     bounds = np.column_stack([np.maximum(before[first_row], before - length), before])
-    return Histories(task.rows[clicks == 1, 1], bounds, length)
+    return Histories(task.rows[counted == 1, 1], bounds, length)

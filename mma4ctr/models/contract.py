@@ -6,7 +6,9 @@ README.md beside this file shows how to add one.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, NamedTuple
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 import torch
 from torch import nn
@@ -18,9 +20,16 @@ NEEDS = {
     "content": "the user's and the item's content side by side",
     "item_content": "the content of every item, to look up the items of a history or a graph",
     "history": "the items that the user clicked in the training part before the row",
+    "unclicked": "the items that the user was shown in the training part before the row and did not click",
+    "counts": "how many training rows before the row its user and its item have, and how many clicks",
     "context": "context columns: the device, then those of the data set",
     "graph": "the clicks of the training part, users and items as nodes",
+    "slot": "the time slot of the row, and of every click of the graph",
 }
+# What models of the seed papers are trained with unless something else is asked for: they overfit in an epoch or two.
+EARLY_STOP: Mapping[str, object] = MappingProxyType(
+    {"loss": "bce", "patience": 2, "lr_change": False, "batch_size": 512}
+)
 
 
 class Batch(NamedTuple):
@@ -38,7 +47,14 @@ class Batch(NamedTuple):
     history : (rows, length) int64 tensor
         Item indices, the most recent last; where there are fewer, `Sizes.items` stands in front: an index past the last
         item, so that an embedding of histories has ``items + 1`` rows.
+    unclicked : (rows, length) int64 tensor
+        As `history`, of the rows without a click.
+    counts : (rows, 4) float32 tensor
+        Earlier training rows of the user, clicks among them, and the same of the item.
     context : (rows, columns) int64 tensor
+    slot : (rows,) int64 tensor
+        The time slot of each row, from 0; that of a row after all training rows is `Sizes.slots`. A row may see the
+        clicks of the slots before its own, and no others: among those of its own slot is the row itself.
     """
 
     user: torch.Tensor | None = None
@@ -46,7 +62,10 @@ class Batch(NamedTuple):
     content: torch.Tensor | None = None
     item_content: torch.Tensor | None = None
     history: torch.Tensor | None = None
+    unclicked: torch.Tensor | None = None
+    counts: torch.Tensor | None = None
     context: torch.Tensor | None = None
+    slot: torch.Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +82,11 @@ class Sizes:
         The length of a history.
     context : tuple of int
         How many values each context column has.
+    slots : int
+        How many time slots the training rows are cut into.
+    modalities : tuple of (str, int)
+        What the columns of an item's content are, in order: the modalities that are side by side and how many columns
+        each has; those that were crossed or reduced together are one, called as the feature is.
     """
 
     users: int = 0
@@ -71,6 +95,8 @@ class Sizes:
     item_columns: int = 0
     history: int = 0
     context: tuple[int, ...] = ()
+    slots: int = 0
+    modalities: tuple[tuple[str, int], ...] = ()
 
     @property
     def content(self) -> int:
@@ -79,13 +105,25 @@ class Sizes:
 
 
 class Graph(NamedTuple):
-    """The clicks of the training part: ``users[k]`` clicked ``items[k]``; both (clicks,) int64 tensors on the host.
+    """The clicks of the training part, by user and time: ``users[k]`` clicked ``items[k]`` in slot ``slots[k]``.
 
-    What `forward` needs of it goes into ``register_buffer``, so that it moves to the device with the model.
+    All are (clicks,) int64 tensors on the host; without slots these are None. What `forward` needs of it goes into
+    ``register_buffer``, so that it moves to the device with the model.
     """
 
     users: torch.Tensor
     items: torch.Tensor
+    slots: torch.Tensor | None = None
+
+
+class Rows(Protocol):
+    """The training rows as `Model.prepare` sees them; `training.batches.Batches` is one."""
+
+    def __len__(self) -> int:
+        """Return the number of rows."""
+
+    def batches(self, size: int, order: torch.Tensor | None = None) -> Iterator[tuple[Batch, torch.Tensor]]:
+        """Yield batches of at most `size` rows and their clicks (rows,), of all rows or of those of `order` in turn."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -104,15 +142,32 @@ class Model(nn.Module):
         Keys of `NEEDS`; only these are gathered.
     Config : frozen dataclass
         Its fields are what ``mlp.py --set name=value`` takes: int, float, bool, str or tuples of int. A field
-        `history_length` decides the length of histories.
+        `history_length` decides the length of histories, a field `slots` the number of time slots.
+    schedule : mapping of str to object
+        Fields of `schedule.Schedule` that it is trained with unless something else is asked for.
+    is_captured : bool
+        Whether its training step may be replayed from a captured CUDA graph: no shape in it depends on values. Others
+        are trained on a GPU step by step.
+    is_shared : bool
+        Whether several processes of torchrun may train it together, each on its share of every batch.
     """
 
     version: ClassVar[int] = 1
     needs: ClassVar[frozenset[str]] = frozenset()
     Config: ClassVar[type] = NoConfig
+    schedule: ClassVar[Mapping[str, object]] = MappingProxyType({})
+    is_captured: ClassVar[bool] = False
+    is_shared: ClassVar[bool] = True
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
         super().__init__()
+
+    def prepare(self, training: Rows, seed: int) -> None:
+        """Learn from the training rows what is fixed before the first epoch.
+
+        It stays in buffers, or in parameters that no longer require a gradient: a checkpoint has both. What is drawn
+        follows from `seed` alone.
+        """
 
     def hidden(self, batch: Batch) -> torch.Tensor | None:
         """Return the last hidden layer (rows, width) of a batch, None where a model has none to show."""

@@ -9,10 +9,55 @@ import numpy as np
 import torch
 from torch import nn
 
+from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Model
 
-ACTIVATIONS: dict[str, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "prelu": nn.PReLU, "mish": nn.Mish}
 Draw = Callable[[Any, str, tuple[int, ...], np.random.Generator], np.ndarray]
+
+
+class Dice(nn.Module):
+    """Dice of DIN (Zhou et al., KDD 2018, Eq. 3): p x + (1 - p) alpha x, with p the sigmoid of x, batch-normalised.
+
+    Parameters
+    ----------
+    width : int
+        The last dimension of what comes in, (..., width). Each has an alpha, which starts at 0.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.normalise = nn.BatchNorm1d(width, eps=1e-8, affine=False)
+        self.alpha = nn.Parameter(torch.zeros(width))
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Return how alpha starts."""
+        return np.zeros(shape)
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Return values (..., width)."""
+        share = torch.sigmoid(self.normalise(values.reshape(-1, values.shape[-1])).view_as(values))
+        return values * (share + (1 - share) * self.alpha)
+
+
+# Name -> the activation after a layer of some width.
+ACTIVATIONS: dict[str, Callable[[int], nn.Module]] = {
+    "tanh": lambda width: nn.Tanh(),
+    "relu": lambda width: nn.ReLU(),
+    "prelu": lambda width: nn.PReLU(),
+    "mish": lambda width: nn.Mish(),
+    "dice": Dice,
+}
+
+
+def require_activation(name: str) -> None:
+    """Raise `UserError` unless there is such an activation."""
+    if name not in ACTIVATIONS:
+        raise UserError(f"activation is {name!r:.60}, expected one of {', '.join(ACTIVATIONS)}")
+
+
+def activation_of(name: str, width: int) -> nn.Module:
+    """Return a new activation for values (..., width)."""
+    return ACTIVATIONS[name](width)
 
 
 def number_of_parameters(model: nn.Module) -> int:

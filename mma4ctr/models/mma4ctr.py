@@ -11,7 +11,7 @@ from torch import nn
 
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Batch, Graph, Model, Sizes
-from mma4ctr.models.layers import ACTIVATIONS
+from mma4ctr.models.layers import activation_of, require_activation
 
 # (narrowest input, widest input) -> widths of the hidden layers, as the published tables print them.
 HIDDEN_WIDTHS = {
@@ -49,8 +49,7 @@ class Config:
     activation: str = "tanh"
 
     def __post_init__(self) -> None:
-        if self.activation not in ACTIVATIONS:
-            raise UserError(f"activation is {self.activation!r:.60}, expected one of {', '.join(ACTIVATIONS)}")
+        require_activation(self.activation)
         if any(width < 1 for width in self.hidden):
             raise UserError(f"hidden is {self.hidden}, expected widths of 1 or more, such as 128,32,4")
 
@@ -61,12 +60,13 @@ class MMa4CTR(Model):
     version = 1
     needs: ClassVar[frozenset[str]] = frozenset({"content"})
     Config = Config
+    is_captured = True
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
         super().__init__(config, sizes, graph)
         widths = (sizes.content, *(config.hidden or hidden_widths(sizes.content)))
-        activation = ACTIVATIONS[config.activation]
-        layers = [layer for pair in itertools.pairwise(widths) for layer in (nn.Linear(*pair), activation())]
+        layers = [layer for inputs, width in itertools.pairwise(widths)
+                  for layer in (nn.Linear(inputs, width), activation_of(config.activation, width))]  # fmt: skip
         self.layers = nn.Sequential(*layers)
         self.output = nn.Linear(widths[-1], 1)
 

@@ -16,7 +16,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.models.contract import NEEDS, Graph, Model, Sizes
 
 DEFAULT = "mma4ctr"
-HOUSE = ("contract", "layers", "losses", "registry")
+HOUSE = ("contract", "layers", "losses", "parts", "registry")
 TRUTHS = {"true": True, "false": False}
 
 

@@ -32,9 +32,10 @@ from mma4ctr.training.trainer import Trainer
 def build(run: Run) -> tuple[gather.Inputs, Model]:
     """Return what the model of a run needs, and the model itself, new."""
     model = registry.load(run.model)
-    length = getattr(model.Config(**run.options), "history_length", None)
+    config = model.Config(**run.options)
+    length, slots = (getattr(config, name, None) for name in ("history_length", "slots"))
     with run.reading():
-        inputs = gather.load(run.settings, run.task, run.feature, run.protocol, model.needs, length)
+        inputs = gather.load(run.settings, run.task, run.feature, run.protocol, model.needs, length, slots)
     return inputs, registry.build(run.model, run.options, inputs.sizes, inputs.graph)
 
 
@@ -136,6 +137,6 @@ def finish_in_silence(run: Run) -> str:
     """Do a run without a word and return its id; a `UserError` reaches the caller."""
     memory.keep_freed_memory()
     silence = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
-    with silence[0], silence[1], contextlib.closing(engine_of(device_of(run.device or "auto"))) as engine:
+    with silence[0], silence[1], contextlib.closing(engine_of(device_of(run.device or "auto"), run.model)) as engine:
         finish(run, engine)
     return run.id

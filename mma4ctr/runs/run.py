@@ -18,7 +18,6 @@ from mma4ctr.settings import Settings
 from mma4ctr.store import records
 
 MLP, COMP = "mlp.py", "baseline/comp.py"  # what trains a model of the package, and one of RecBole's
-CONTENT = frozenset({"content", "item_content"})  # what a model may need of user embeddings and item features
 # What a configuration says where nothing else was asked for: no part of a run's identity, so that a new field with a
 # default leaves finished runs what they are.
 DEFAULTS = {**dataclasses.asdict(Schedule()), "model": registry.DEFAULT, "options": {}, "user_order": SEEDED}
@@ -71,7 +70,7 @@ class Run:
         Its type; a GPU's float32 sums differ from a CPU's in their last bits.
     script : str
         What trains it.
-    reads_content : bool
+    reads_users : bool
         Whether user embeddings play a part.
     further : mapping
         What decides the result besides, by name.
@@ -87,7 +86,7 @@ class Run:
     options: Mapping[str, object] = dataclasses.field(default_factory=dict)
     device: str | None = "cpu"
     script: str = MLP
-    reads_content: bool = True
+    reads_users: bool = True
     further: Mapping[str, object] = dataclasses.field(default_factory=dict)
 
     @property
@@ -107,7 +106,7 @@ class Run:
         embedding = {"reduction": settings.user_reduction, "user_embedding_length": settings.user_embedding_length}
         return {
             "task": self.task, "feature": self.feature, "protocol": self.protocol, "model": self.model,
-            **(embedding if self.reads_content else {}), **self.split,
+            **(embedding if self.reads_users else {}), **self.split,
             **dataclasses.asdict(self.schedule), "device": self.device, "options": dict(self.options), **self.further,
             "built_on": dict(self.built_on), "code": self.code,
         }  # fmt: skip
@@ -154,13 +153,13 @@ def native(
     UserError
         If an earlier step has not run, or ran with other settings or inputs.
     """
-    reads_content = bool(registry.load(model).needs & CONTENT)
-    ancestors = built_on(settings, task, feature, protocol, reads_content=reads_content)
+    reads_users = "content" in registry.load(model).needs
+    ancestors = built_on(settings, task, feature, protocol, reads_users=reads_users)
     return Run(settings, task, feature, protocol, schedule, ancestors, model, options or {}, device,
-               reads_content=reads_content)  # fmt: skip
+               reads_users=reads_users)  # fmt: skip
 
 
-def built_on(settings: Settings, task: str, feature: str, protocol: str, *, reads_content: bool) -> dict[str, str]:
+def built_on(settings: Settings, task: str, feature: str, protocol: str, *, reads_users: bool) -> dict[str, str]:
     """Return the identities of the records that a run of `feature` builds on, checking each of them.
 
     Raises
@@ -179,7 +178,7 @@ def built_on(settings: Settings, task: str, feature: str, protocol: str, *, read
                 "preprocess_multimodal.py, or choose another feature"
             )
     wanted: list[tuple[str, dict[str, object]]] = [("preprocess_inter.py", {}), (fusion.script_of(feature), {})]
-    if reads_content and settings.user_embedding_length > 0:
+    if reads_users and settings.user_embedding_length > 0:
         wanted.append(("get_user_embedding.py", records.embedding_keys(settings, task, protocol)))
     found = [records.require(settings, script, dataset, keys) for script, keys in wanted]
     return {record.name: record.id for record in found}
@@ -214,12 +213,14 @@ def words_of(settings: Settings, config: Mapping[str, Any]) -> list[str]:
     model = {} if config["model"] == registry.DEFAULT else {"model": config["model"]}
     order = config.get("user_order")
     ordered = {} if order is None or order == settings.user_order == SEEDED else {"user_order": order}
+    usual = registry.load(config["model"]).schedule
     names = (field.name for field in dataclasses.fields(Schedule) if field.name != "interruption")
     options = {
         "paths": own.file.resolve(), "dataset": config["task"], "feature": config["feature"],
-        "protocol": config["protocol"], **ordered, **model, **{name: config[name] for name in names},
+        "protocol": config["protocol"], **ordered, **model, **{name: config.get(name) for name in names},
     }  # fmt: skip
     words = [word for name, value in options.items() if value is not None for word in (f"--{name}", _text(value))]
+    words += ["--patience", "none"] if config.get("patience") is None and "patience" in usual else []
     words += [] if config["interruption"] else ["--no_interruption"]
     return [*words, *(["--set", *(f"{name}={_text(value)}" for name, value in config["options"].items())]
                       if config["options"] else [])]  # fmt: skip

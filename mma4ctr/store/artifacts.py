@@ -39,6 +39,9 @@ ARTIFACTS = {
     "items": Artifact("graph_path", "{dataset}_items.npy", "preprocess_inter.py", (None,), "int64"),  # ids, sorted
     # user index, item index, click; sorted by user, time, place in the raw file
     "rows": Artifact("graph_path", "{task}_{protocol}_rows.npy", "preprocess_inter.py", (None, 3), "int32"),
+    # of each row its place in time among all kept rows: by time, equal times by place in the raw files; a drawn row has
+    # that of its click
+    "moments": Artifact("graph_path", "{task}_{protocol}_moments.npy", "preprocess_inter.py", (None, 1), "int32"),
     "actions": Artifact("graph_path", "statistics/{dataset}_actions.json", "preprocess_inter.py"),
     # how many users have how many interactions; how many items were watched how often
     "user_lengths": Artifact(

@@ -67,7 +67,7 @@ class Step:
 INTER, MULTIMODAL = "preprocess_inter.py", "preprocess_multimodal.py"
 STEPS = {
     INTER: Step(
-        "graph_path", version=2, reads_raw=True, every_protocol=True,
+        "graph_path", version=3, reads_raw=True, every_protocol=True,
         settings=lambda dataset: ("min_interactions", *dataset.settings),
     ),
     MULTIMODAL: Step(

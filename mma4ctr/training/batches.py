@@ -110,12 +110,19 @@ class Batches:
         for name, column in (("user", 0), ("item", 1)):
             if name in self.needs:
                 columns[name] = rows[:, column].astype(np.int64)
-        if inputs.history:
-            columns["history"] = inputs.history.bounds[inputs.task.parts[part]]
-            self.clicked = torch.from_numpy(np.append(inputs.history.items, inputs.items).astype(np.int64)).to(device)
-            self.steps = torch.arange(-inputs.history.length, 0, device=device)
+        places = inputs.task.parts[part]
+        self.met: Columns = {}  # the items that histories are cut from, and one that stands for none
+        for name, histories in (("history", inputs.history), ("unclicked", inputs.unclicked)):
+            if histories:
+                columns[name] = histories.bounds[places]
+                self.met[name] = torch.from_numpy(np.append(histories.items, inputs.items).astype(np.int64)).to(device)
+                self.steps = torch.arange(-histories.length, 0, device=device)
         if inputs.context:
-            columns["context"] = inputs.context.of(rows, inputs.task.parts[part])
+            columns["context"] = inputs.context.of(rows, places)
+        if inputs.counts is not None:
+            columns["counts"] = inputs.counts[places]
+        if inputs.slots:
+            columns["slot"] = inputs.slots.of_rows[places]
         self.columns: Columns = {name: torch.from_numpy(column).to(device) for name, column in columns.items()}
 
     def __len__(self) -> int:
@@ -128,10 +135,13 @@ class Batches:
             if "item_content" in self.needs:
                 self.item_content = self.content.every_item(self.inputs.content)
 
-    def _histories(self, bounds: torch.Tensor) -> torch.Tensor:
-        """Return histories (n, length) int64 from where they begin and end (n, 2); see `Batch`."""
+    def _history(self, name: str, columns: Columns) -> torch.Tensor | None:
+        """Return histories (n, length) int64 from where they begin and end; see `Batch`."""
+        if name not in columns:
+            return None
+        bounds, items = columns[name], self.met[name]
         places = bounds[:, 1:] + self.steps
-        return self.clicked[torch.where(places >= bounds[:, :1], places, len(self.clicked) - 1)]
+        return items[torch.where(places >= bounds[:, :1], places, len(items) - 1)]
 
     def _batch(self, columns: Columns, out: torch.Tensor | None = None) -> Batch:
         gathered = "user_place" in columns and self.content is not None
@@ -140,8 +150,11 @@ class Batches:
             item=columns.get("item"),
             content=self.content.gather(columns["user_place"], columns["item_place"], out) if gathered else None,  # type: ignore[union-attr]
             item_content=self.item_content,
-            history=self._histories(columns["history"]) if "history" in columns else None,
+            history=self._history("history", columns),
+            unclicked=self._history("unclicked", columns),
+            counts=columns.get("counts"),
             context=columns.get("context"),
+            slot=columns.get("slot"),
         )
 
     def take(self, places: torch.Tensor) -> tuple[Batch, torch.Tensor]:

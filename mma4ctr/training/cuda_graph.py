@@ -16,7 +16,7 @@ from mma4ctr.models.contract import Model
 from mma4ctr.models.losses import LOSSES
 from mma4ctr.schedule import Schedule
 from mma4ctr.training.batches import Batches
-from mma4ctr.training.engine import Engine, order_of_rows, whole_loss
+from mma4ctr.training.engine import Engine, order_of_rows, trained, whole_loss
 
 WARM_UP = 3  # batches that are trained as usual before the capture, which libraries need to set themselves up
 
@@ -136,11 +136,14 @@ class CudaGraph(Engine):
         """Stop the thread that draws orders."""
         self.orders.thread.shutdown(cancel_futures=True)
 
-    def optimiser(self, model: Model, learning_rate: float) -> torch.optim.Optimizer:
+    def optimiser(self, model: Model, schedule: Schedule) -> torch.optim.Optimizer:
         """Return a new optimiser, whose learning rate lies on the device, where a captured step reads it."""
         device = next(model.parameters()).device
-        rate = torch.tensor(learning_rate, device=device)
-        return torch.optim.Adam(model.parameters(), lr=rate, fused=True, capturable=device.type == "cuda")
+        rate = torch.tensor(schedule.learning_rate, device=device)
+        return torch.optim.Adam(
+            trained(model), lr=rate, weight_decay=schedule.weight_decay, fused=True,
+            capturable=device.type == "cuda",
+        )  # fmt: skip
 
     def set_rate(self, optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
         """Give the optimiser another learning rate, in the same place."""

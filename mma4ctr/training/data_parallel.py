@@ -198,6 +198,21 @@ class DataParallel(Engine):
         """Leave the group of processes, and wait for the end of its threads."""
         torch.distributed.destroy_process_group()
 
+    def optimiser(self, model: Model, schedule: Schedule) -> torch.optim.Optimizer:
+        """Return a new optimiser for `model`.
+
+        Raises
+        ------
+        UserError
+            If the model normalises over the rows of a batch, of which a process has a share only.
+        """
+        if any(isinstance(layer, torch.nn.modules.batchnorm._BatchNorm) for layer in model.modules()):
+            raise UserError(
+                f"{type(model).__name__}: normalises over the rows of a batch, which several processes share; start "
+                "mlp.py without torchrun, or give the model another activation or no batch normalisation"
+            )
+        return super().optimiser(model, schedule)
+
     def train_epoch(
         self, model: Model, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
         attempt: int,

@@ -47,6 +47,11 @@ def whole_loss(loss_of: Loss, model: Model, batch: Batch, clicks: torch.Tensor) 
     return loss if penalty is None else loss + penalty
 
 
+def trained(model: Model) -> list[torch.nn.Parameter]:
+    """Return the parameters that are trained: not those that a model has fixed beforehand."""
+    return [parameter for parameter in model.parameters() if parameter.requires_grad]
+
+
 class Engine:
     """Goes through the rows on one device, a batch at a time.
 
@@ -65,9 +70,11 @@ class Engine:
     def close(self) -> None:
         """Leave whatever the engine has joined."""
 
-    def optimiser(self, model: Model, learning_rate: float) -> torch.optim.Optimizer:
+    def optimiser(self, model: Model, schedule: Schedule) -> torch.optim.Optimizer:
         """Return a new optimiser for `model`."""
-        return torch.optim.Adam(model.parameters(), lr=learning_rate, foreach=True)
+        return torch.optim.Adam(
+            trained(model), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, foreach=True
+        )
 
     def set_rate(self, optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
         """Give the optimiser another learning rate."""

@@ -15,6 +15,7 @@ import time
 import warnings
 from collections.abc import Callable
 
+import numpy as np
 import torch
 from tqdm import tqdm
 
@@ -27,6 +28,7 @@ from mma4ctr.training.batches import Batches
 from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.engine import Engine
 
+PREPARING = 2**31  # stands for the epoch before the first one, in what is drawn
 ATTEMPTS = 5  # how often an epoch is tried before its result is kept whatever it is
 # What is raised for a checkpoint that is not whole or not of this run, or of a model that has changed since.
 UNUSABLE = (OSError, ValueError, RuntimeError, KeyError, TypeError)
@@ -46,6 +48,11 @@ class Progress:
         done = len(self.history)
         impatient = schedule.patience is not None and done - 1 - self.best_epoch >= schedule.patience
         return done >= schedule.epochs or (done > 0 and impatient)
+
+
+def seed_dropout(*seed: int) -> None:
+    """Seed PyTorch's own generators, from which dropout draws, so that a resumed epoch drops what it would have."""
+    torch.manual_seed(int(np.random.SeedSequence(seed).generate_state(1, np.uint64)[0] >> np.uint64(1)))
 
 
 def require_gradient(schedule: Schedule, rows: int) -> None:
@@ -104,8 +111,11 @@ class Trainer:
     def _start(self, attempt: int) -> None:
         """Put the model and the optimiser at their beginning."""
         schedule = self.schedule
+        self.model.requires_grad_(True)
         initialise(self.model, schedule.seed, attempt, starting_bias(schedule.loss, self.click_rate))
-        self.optimiser = self.engine.optimiser(self.model, schedule.learning_rate)
+        seed_dropout(schedule.seed, PREPARING, attempt)
+        self.model.prepare(self.training, schedule.seed)
+        self.optimiser = self.engine.optimiser(self.model, schedule)
 
     def _state(self) -> dict[str, dict]:
         return {"model": self.model.state_dict(), "optimiser": self.optimiser.state_dict()}
@@ -133,6 +143,7 @@ class Trainer:
         """Train and validate one epoch as the learning rate now stands."""
         rate = self.schedule.rate(epoch, self.progress.interruptions)
         self.engine.set_rate(self.optimiser, rate)
+        seed_dropout(self.schedule.seed, epoch, attempt)
         loss = self.engine.train_epoch(self.model, self.optimiser, self.training, self.schedule, epoch, attempt)
         validated = self.engine.validate(self.model, self.validation, self.schedule)
         if not math.isfinite(loss) or not math.isfinite(validated["valid_loss"]):

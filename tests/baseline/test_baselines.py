@@ -19,7 +19,7 @@ pytest.importorskip("recbole", reason="RecBole is not installed; make test insta
 
 from baseline import adapter, comp, interactions, models
 from mma4ctr.evaluation import metrics
-from mma4ctr.inputs.histories import clicked
+from mma4ctr.inputs.histories import earlier
 from mma4ctr.inputs.rows import TaskRows, load_fused
 from mma4ctr.protocol import PARTS
 from mma4ctr.runs import folder as runs
@@ -68,7 +68,7 @@ def test_histories_against_rows_one_by_one(rows: list, cuts: list, most: int) ->
     ordered = np.array(sorted(rows, key=lambda row: row[0]), dtype=np.int32)
     parts = {name: np.array([k for k in range(len(ordered)) if cuts[k] == name], dtype=np.int64) for name in PARTS}
     task = TaskRows(ordered, parts)
-    history = clicked(task, most)
+    history = earlier(task, 1, most)
     items, bounds = history.items, history.bounds
     found = [items[first:end].tolist() for first, end in bounds]
     assert found == [history_one_by_one(task, place, most) for place in range(len(ordered))]
@@ -168,7 +168,7 @@ def run_of(paths: Settings, model: str, options: Path, setting: str = "clean", *
     further = {"tested": [1], "negatives": "sampled" if models.MODELS[model].negatives else None}
     feature = model if setting == "clean" else f"{model}@watched"
     return Run(paths, "wechat", feature, setting, schedule, built_on, model, chosen, None, comp.COMP,
-               reads_content=False, further=further)  # fmt: skip
+               reads_users=False, further=further)  # fmt: skip
 
 
 def prepared(run: Run, task: TaskRows) -> adapter.Baseline:

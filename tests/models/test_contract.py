@@ -137,32 +137,34 @@ def test_settings_are_read_by_their_types() -> None:
 
 @pytest.mark.parametrize("protocol", ["published", "clean"])
 def test_only_what_is_needed_is_gathered_and_it_belongs_to_the_row(tiny: Settings, protocol: str) -> None:
-    everything = {"user", "item", "content", "item_content", "history", "context"}
+    everything = {"user", "item", "content", "item_content", "history", "unclicked", "context", "slot"}
     full = gather.load(tiny, "tiktok_like", "vat_concat", protocol, everything, history_length=3)
     none = gather.load(tiny, "tiktok_like", "vat_concat", protocol, {"user"})
     parts, alone = (batches_of_parts(one, protocol, CPU) for one in (full, none))
     devices = reading.load(tiny, "users", dataset=TASKS["tiktok_like"].dataset)[:, 1]
     training = set(full.task.parts["training"].tolist())
-    clicks_before: dict[int, list[int]] = {}
-    histories = []
+    before: dict[tuple[int, int], list[int]] = {}
+    histories: dict[int, list[list[int]]] = {0: [], 1: []}
     for place, (user, item, click) in enumerate(full.task.rows.tolist()):  # row by row
-        recent = clicks_before.setdefault(user, [])
-        histories.append(([full.items] * 3 + recent)[-3:])
-        if click and place in training:
-            recent.append(item)
+        for label in (0, 1):
+            histories[label].append(([full.items] * 3 + before.setdefault((user, label), []))[-3:])
+        if place in training:
+            before[user, click].append(item)
     for name in PARTS:
         rows = full.task.part(name)
         batch, clicks = parts[name].take(torch.arange(len(rows)))
         assert batch.user.tolist() == rows[:, 0].tolist() and batch.item.tolist() == rows[:, 1].tolist()
         assert clicks.tolist() == rows[:, 2].tolist()
-        assert batch.history.tolist() == [histories[place] for place in full.task.parts[name]]
+        assert batch.history.tolist() == [histories[1][place] for place in full.task.parts[name]]
+        assert batch.unclicked.tolist() == [histories[0][place] for place in full.task.parts[name]]
+        assert batch.slot.tolist() == full.slots.of_rows[full.task.parts[name]].tolist()
         known = np.unique(devices).tolist()
         assert batch.context[:, 0].tolist() == [known.index(devices[user]) for user in rows[:, 0]]
         item_columns = batch.content[:, -full.sizes.item_columns :]
         torch.testing.assert_close(batch.item_content[batch.item], item_columns)
         assert not batch.item_content[full.items].any()
         few, _ = next(alone[name].batches(7))
-        assert [value is None for value in few] == [False, True, True, True, True, True]
+        assert [name for name, value in few._asdict().items() if value is not None] == ["user"]
         assert few.user.tolist() == rows[:7, 0].tolist()
 
 

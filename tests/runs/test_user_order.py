@@ -71,7 +71,7 @@ def test_a_split_that_takes_no_notice_of_it_keeps_its_identity(tiny: Settings) -
     assert clean[0].id == clean[1].id
     assert rates.config_of(clean[0], "visual") == rates.config_of(clean[1], "visual")
     for protocol in PROTOCOLS:  # RecBole's models: the clean split, or one of their own
-        baselines = [Run(one, "wechat", "BPR", protocol, SHORT, {}, "BPR", {}, None, COMP, reads_content=False)
+        baselines = [Run(one, "wechat", "BPR", protocol, SHORT, {}, "BPR", {}, None, COMP, reads_users=False)
                      for one in (tiny, by_length(tiny))]  # fmt: skip
         assert baselines[0].id == baselines[1].id
 

@@ -1,0 +1,69 @@
+"""Tables of users and items, and what an item is: the embedding of its id plus its projected content."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mma4ctr.cli import UserError
+from mma4ctr.models.contract import Batch, Sizes
+
+DEVIATION = 0.05  # of the normal numbers that an embedding starts from: small, so that log-odds start near their bias
+
+
+class Table(nn.Embedding):
+    """Embeddings that start small; see `DEVIATION`. The row at `padding_idx` is and stays 0."""
+
+    def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
+        """Return how the embeddings start."""
+        drawn = DEVIATION * rng.standard_normal(shape)
+        if self.padding_idx is not None:
+            drawn[self.padding_idx] = 0
+        return drawn
+
+
+class Items(nn.Module):
+    """Every item as a vector: the embedding of its id plus a linear projection of its content; either may be left out.
+
+    A history has many more places than there are items, so that all items are projected once for a batch and then
+    looked up.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    width : int
+        Of a vector.
+    ids, contents : bool
+        Whether the id, and the content, play a part.
+
+    Raises
+    ------
+    UserError
+        If neither does.
+    """
+
+    def __init__(self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True) -> None:
+        super().__init__()
+        if not ids and not contents:
+            raise UserError("ids=false contents=false: nothing of an item is left; leave one of them true")
+        self.absent = sizes.items  # the index that stands for no item
+        self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
+        self.contents = nn.Linear(sizes.item_columns, width, bias=False) if contents else None
+
+    def table(self, batch: Batch) -> torch.Tensor:
+        """Return the vectors of all items (items + 1, width); the last one, which stands for no item, is 0."""
+        if self.contents is None:
+            return self.ids.weight  # type: ignore[union-attr]
+        projected = self.contents(batch.item_content)
+        return projected if self.ids is None else projected + self.ids.weight
+
+    def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the vectors (..., width) of the items at each of `places` (...,) int64, of histories or candidates."""
+        table = self.table(batch)
+        return tuple(functional.embedding(one, table) for one in places)
+
+    def present(self, history: torch.Tensor) -> torch.Tensor:
+        """Tell (...,) bool which places of a history hold an item."""
+        return history != self.absent
