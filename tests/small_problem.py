@@ -11,11 +11,13 @@ import torch
 from torch import nn
 
 from mma4ctr.inputs.content import Content
+from mma4ctr.inputs.context import Context
 from mma4ctr.inputs.gather import Inputs
+from mma4ctr.inputs.gather import made_of as made_of_rows
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.models.contract import Sizes
 from mma4ctr.models.mma4ctr import Config, MMa4CTR
-from mma4ctr.protocol import PARTS, Parts
+from mma4ctr.protocol import CLEAN, PARTS, SEEDED, Parts
 from mma4ctr.schedule import Schedule
 from mma4ctr.training.engine import Engine
 
@@ -43,6 +45,44 @@ def made_of(
     """Return inputs whose users and items all have content, in order."""
     content = Content(users, items, np.arange(len(items), dtype=np.int32))
     return Inputs(TaskRows(rows, parts), len(users), len(items), needs, content)
+
+
+def everything_of(
+    needs: Set[str], seed: int = 0, signal: float = 1.0, rows: int = 400, **options: int
+) -> tuple[Inputs, np.ndarray]:
+    """Return a problem with all that a model may need, its rows sorted by user and time, each user's last ones tested.
+
+    Parameters
+    ----------
+    needs : set of str
+    seed : int
+    signal : float
+        How far clicks follow the first column of the item and of the user.
+    rows : int
+    **options
+        The length of histories and the number of slots, as `gather.made_of` takes them.
+
+    Returns
+    -------
+    Inputs
+    (rows,) int32 array
+        The place in time of each row.
+    """
+    rng = np.random.default_rng(seed)
+    users, items, moments = rng.integers(0, 20, rows), rng.integers(0, 30, rows), rng.permutation(rows)
+    order = np.lexsort([moments, users])
+    users, items, moments = users[order], items[order], moments[order].astype(np.int32)
+    matrix, taste = rng.normal(size=(30, 6)).astype(np.float32), rng.normal(size=20)
+    clicks = rng.random(rows) < 1 / (1 + np.exp(1 - 2 * signal * (matrix[items, 0] + taste[users])))
+    task = TaskRows(np.column_stack([users, items, clicks]).astype(np.int32), CLEAN.split(users, users >= 0, 0, SEEDED))
+    own = np.zeros((20, 0), dtype=np.float32) if "content" not in needs else rng.normal(size=(20, 3)).astype(np.float32)
+    content = Content(own, matrix, np.arange(30, dtype=np.int32), (("visual", 4), ("textual", 2)))
+    context = Context(rng.integers(0, 3, (20, 1)), rng.integers(0, 4, (rows, 1), dtype=np.int32), (3, 4))
+    made = made_of_rows(
+        task, 20, 30, needs, content=content if needs & {"content", "item_content"} else None,
+        context=context if "context" in needs else None, moments=moments, **options,
+    )  # fmt: skip
+    return made, moments
 
 
 def new_model(in_features: int = IN_FEATURES) -> MMa4CTR:

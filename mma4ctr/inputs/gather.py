@@ -44,6 +44,35 @@ class Inputs:
         )  # fmt: skip
 
 
+def made_of(
+    task: rows.TaskRows, users: int, items: int, needs: Set[str], *, content: content.Content | None = None,
+    context: context.Context | None = None, moments: np.ndarray | None = None, history_length: int | None = None,
+    slot_number: int | None = None,
+) -> Inputs:  # fmt: skip
+    """Return what a model needs of the rows of a task, from what was loaded of them.
+
+    Parameters
+    ----------
+    task : TaskRows
+    users, items : int
+        Of the data set.
+    needs : set of str
+        See `models.contract.NEEDS`.
+    content, context, moments
+        Where they are needed; `moments` are those of `slots.moments`.
+    history_length, slot_number : int, optional
+    """
+    length, known = history_length or histories.LONGEST, np.zeros(0) if moments is None else moments
+    cut = slots.cut(task, known, slot_number or slots.NUMBER) if "slot" in needs else None
+    return Inputs(
+        task, users, items, needs, content, context=context, slots=cut,
+        history=histories.earlier(task, 1, length) if "history" in needs else None,
+        unclicked=histories.earlier(task, 0, length) if "unclicked" in needs else None,
+        counts=counts.earlier(task, known) if "counts" in needs else None,
+        graph=graphs.clicks(task, cut) if "graph" in needs else None,
+    )  # fmt: skip
+
+
 def load(
     settings: Settings, task: str, feature: str, protocol: str, needs: Set[str], history_length: int | None = None,
     slot_number: int | None = None,
@@ -70,17 +99,11 @@ def load(
     found = rows.load(settings, task, protocol, feature)
     require_both_classes(found, settings, task, protocol, feature)
     users, items = (len(reading.load(settings, name, dataset=dataset)) for name in ("users", "items"))
-    length = history_length or histories.LONGEST
-    moments = slots.moments(settings, task, protocol) if needs & {"counts", "slot"} else np.zeros(0)
-    cut = slots.cut(found, moments, slot_number or slots.NUMBER) if "slot" in needs else None
-    return Inputs(
+    of_users, has_content = "content" in needs, bool(needs & {"content", "item_content"})
+    return made_of(
         found, users, items, needs,
-        content=content.load(settings, task, feature, protocol, of_users="content" in needs)
-        if needs & {"content", "item_content"} else None,
-        history=histories.earlier(found, 1, length) if "history" in needs else None,
-        unclicked=histories.earlier(found, 0, length) if "unclicked" in needs else None,
-        counts=counts.earlier(found, moments) if "counts" in needs else None,
-        slots=cut,
+        content=content.load(settings, task, feature, protocol, of_users=of_users) if has_content else None,
         context=context.load(settings, task, protocol) if "context" in needs else None,
-        graph=graphs.clicks(found, cut) if "graph" in needs else None,
+        moments=slots.moments(settings, task, protocol) if needs & {"counts", "slot"} else None,
+        history_length=history_length, slot_number=slot_number,
     )  # fmt: skip
