@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli, memory
-from mma4ctr.arguments import at_least_1, learning_rate, patience, seed, truth, weight_decay
+from mma4ctr.arguments import at_least_1, learning_rate, patience, seed, share, truth, weight_decay
 from mma4ctr.catalogue import MODAL_SELECT, features_of
 from mma4ctr.data.registry import dataset_of, task_of
 from mma4ctr.models import registry
@@ -26,7 +26,7 @@ from mma4ctr.models.losses import LOSSES
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.runs import fit
 from mma4ctr.runs.run import native
-from mma4ctr.schedule import Schedule
+from mma4ctr.schedule import NEGATIVES, OBSERVED, Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.training.devices import DEVICES, device_of, engine_of
 
@@ -66,6 +66,11 @@ def add_schedule_arguments(made: argparse.ArgumentParser) -> None:
         help="stop after N epochs without a better validation AUC, and take the best one (default: none)")  # fmt: skip
     add("--loss", choices=LOSSES, help=f"default: {Schedule.loss}")
     add("--weight_decay", type=weight_decay, help="L2 penalty in Adam's gradients (default: 0)")
+    add("--negatives", choices=NEGATIVES, help=f"rows without a click that are trained on (default: {OBSERVED})")
+    add("--negatives_each", type=at_least_1, metavar="K",
+        help=f"drawn for each click (default: {Schedule.negatives_each})")  # fmt: skip
+    add("--pool", type=at_least_1, help=f"items that the hardest are taken from (default: {Schedule.pool})")
+    add("--alpha", type=share, help=f"of mixed ones, the share from the batch (default: {Schedule.alpha})")
     add("--seed", type=seed, help="of the first weights and the order of batches (default: 0)")
     add("--eval_every", type=at_least_1, metavar="N", help="test after every N epochs as well")
 

@@ -34,6 +34,17 @@ def learning_rate(text: str) -> float:
     return number
 
 
+def share(text: str) -> float:
+    """Read a number from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r:.60} is not a number from 0 to 1")
+    return number
+
+
 def patience(text: str) -> int | None:
     """Read a whole number of 1 or more, or ``none``."""
     return None if text == "none" else at_least_1(text)

@@ -8,9 +8,11 @@ from mma4ctr.arguments import LEAST_RATE, MOST
 from mma4ctr.cli import UserError
 
 EPOCHS_PER_HALVING = 5
+OBSERVED = "observed"
+NEGATIVES = (OBSERVED, "random", "in_batch", "hard", "mixed")
 # Field -> its least value. Nothing is trained in 0 epochs: a run that is only looked for may say so.
 LEAST = {"epochs": 0, "eval_every": 1, "learning_rate": LEAST_RATE, "batch_size": 1, "patience": 1, "seed": 0,
-         "weight_decay": 0.0}  # fmt: skip
+         "weight_decay": 0.0, "negatives_each": 1, "pool": 1, "alpha": 0.0}  # fmt: skip
 MAY_BE_NONE = ("eval_every", "patience")
 
 
@@ -35,6 +37,10 @@ class Schedule:
     patience: int | None = None
     seed: int = 0
     interruption: bool = True
+    negatives: str = OBSERVED  # which rows without a click are trained on: see `training.negatives`
+    negatives_each: int = 4  # for each click, where they are drawn
+    pool: int = 20  # items that the hardest are taken from, where these are
+    alpha: float = 0.5  # the share of mixed ones that come from the batch
     weight_decay: float = 0.0  # of Adam: the L2 penalty that is added to the gradients
 
     def __post_init__(self) -> None:
@@ -46,6 +52,13 @@ class Schedule:
             if not isinstance(value, kinds) or not least <= value <= MOST:  # nan is not in any range
                 what = "a number" if float in kinds else "a whole number"
                 raise UserError(f"{name} is {value!r:.60}, expected {what} from {least:g} to {MOST}")
+        if self.negatives not in NEGATIVES:
+            raise UserError(f"negatives is {self.negatives!r:.60}, expected one of {', '.join(NEGATIVES)}")
+        if self.alpha > 1:
+            raise UserError(f"alpha is {self.alpha:g}, expected a share from 0 to 1")
+        if self.negatives == "hard" and self.pool < self.negatives_each:
+            raise UserError(f"pool is {self.pool}, fewer than the {self.negatives_each} negatives that are taken from "
+                            "it; make it larger")  # fmt: skip
         if self.eval_every is not None and self.eval_every > self.epochs:
             raise UserError(
                 f"eval_every is {self.eval_every}, more than the {self.epochs} epochs, so that nothing would be tested "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 
 import numpy as np
@@ -77,6 +78,28 @@ class PartContent:
     def gather(self, user: torch.Tensor, item: torch.Tensor, out: torch.Tensor | None) -> torch.Tensor:
         """Return the content (n, columns) of the rows with these places (n,), in `out` where it is given."""
         return torch.cat((self.users.index_select(0, user), self.items.index_select(0, item)), dim=1, out=out)
+
+
+def of_items(columns: np.ndarray, items: np.ndarray, number: int) -> tuple[np.ndarray, np.ndarray]:
+    """Tell which columns of rows say something of the item, and what they say of each item.
+
+    Parameters
+    ----------
+    columns : (rows, k) int64 array
+    items : (rows,) int32 array
+    number : int
+        Of all items.
+
+    Returns
+    -------
+    (k,) bool array
+        Whether all rows of an item have one value, which makes it a column of the item.
+    (number, k) int64 array
+        The value of each item; 0 where it has no row.
+    """
+    values = np.zeros((number, columns.shape[1]), dtype=np.int64)
+    values[items] = columns
+    return (values[items] == columns).all(axis=0), values
 
 
 class Batches:
@@ -161,6 +184,50 @@ class Batches:
         """Return the rows at `places` (n,) and their clicks (n,), in memory of their own."""
         columns = {name: column.index_select(0, places) for name, column in self.columns.items()}
         return self._batch(columns), self.clicks.index_select(0, places)
+
+    @functools.cached_property
+    def _of_items(self) -> Columns:
+        """What a row gets for another item: its place in the content, and values of context, by item index."""
+        device, number, items = self.clicks.device, self.inputs.items, self.rows[:, 1]
+        found: Columns = {}
+        if "item_place" in self.columns and self.content:
+            places = np.zeros(number, dtype=np.int64)
+            places[items] = self.content.places[1]
+            found["item_place"] = torch.from_numpy(places).to(device)
+        if "context" in self.columns:
+            is_of_item, values = of_items(self.columns["context"].cpu().numpy(), items, number)
+            found |= {
+                "context": torch.from_numpy(values).to(device),
+                "of_item": torch.from_numpy(is_of_item).to(device),
+            }
+        return found
+
+    def with_items(self, places: torch.Tensor, items: torch.Tensor) -> Batch:
+        """Return the rows at `places` (n,), once for each of k others items that are shown instead of their own.
+
+        Columns of context whose value follows from the item are those of the other item; the others stay.
+
+        Parameters
+        ----------
+        places : (n,) int64 tensor
+        items : (k, n) int64 tensor
+            Items that have rows in this part.
+
+        Returns
+        -------
+        Batch
+            Of k n rows, those of the first items first.
+        """
+        shown, known = items.reshape(-1), self._of_items
+        columns = {name: column.index_select(0, places).repeat(len(items), *(1,) * (column.dim() - 1))
+                   for name, column in self.columns.items()}  # fmt: skip
+        if "item" in columns:
+            columns["item"] = shown
+        if "item_place" in known:
+            columns["item_place"] = known["item_place"].index_select(0, shown)
+        if "context" in known:
+            columns["context"] = torch.where(known["of_item"], known["context"][shown], columns["context"])
+        return self._batch(columns)
 
     def batches(self, size: int, order: torch.Tensor | None = None) -> Iterator[tuple[Batch, torch.Tensor]]:
         """Yield batches of at most `size` rows and their clicks, of all rows or of those of `order` in turn.

@@ -14,7 +14,7 @@ import torch
 
 from mma4ctr.models.contract import Model
 from mma4ctr.models.losses import LOSSES
-from mma4ctr.schedule import Schedule
+from mma4ctr.schedule import OBSERVED, Schedule
 from mma4ctr.training.batches import Batches
 from mma4ctr.training.engine import Engine, order_of_rows, trained, whole_loss
 
@@ -161,7 +161,9 @@ class CudaGraph(Engine):
         self, model: Model, optimiser: torch.optim.Optimizer, batches: Batches, schedule: Schedule, epoch: int,
         attempt: int,
     ) -> float:  # fmt: skip
-        """Train for one epoch and return the mean loss of its batches."""
+        """Train for one epoch and return the mean loss of its batches; where negatives are drawn, without a graph."""
+        if schedule.negatives != OBSERVED:
+            return super().train_epoch(model, optimiser, batches, schedule, epoch, attempt)
         model.train()
         step = self.step_of(model, optimiser, batches, schedule)
         step.begin(self.orders.of(len(batches), schedule, epoch, attempt))

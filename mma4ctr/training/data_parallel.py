@@ -25,7 +25,7 @@ from torch.nn import functional
 
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Model
-from mma4ctr.schedule import Schedule
+from mma4ctr.schedule import OBSERVED, Schedule
 from mma4ctr.training.batches import Batches
 from mma4ctr.training.engine import EVALUATION_ROWS, Engine, T, log_odds_of, order_of_rows
 
@@ -204,8 +204,12 @@ class DataParallel(Engine):
         Raises
         ------
         UserError
-            If the model normalises over the rows of a batch, of which a process has a share only.
+            If the model normalises over the rows of a batch, of which a process has a share only; if negatives are
+            drawn.
         """
+        if schedule.negatives != OBSERVED:
+            raise UserError(f"--negatives {schedule.negatives}: drawn by a single process only; start mlp.py without "
+                            "torchrun, or give --negatives observed")  # fmt: skip
         if any(isinstance(layer, torch.nn.modules.batchnorm._BatchNorm) for layer in model.modules()):
             raise UserError(
                 f"{type(model).__name__}: normalises over the rows of a batch, which several processes share; start "

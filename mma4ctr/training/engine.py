@@ -18,6 +18,7 @@ from mma4ctr.models.contract import Batch, Model
 from mma4ctr.models.losses import LOSSES, Loss
 from mma4ctr.schedule import Schedule
 from mma4ctr.training.batches import Batches
+from mma4ctr.training.negatives import training_rows
 
 T = TypeVar("T")
 EVALUATION_ROWS = 8_192  # rows scored at a time
@@ -86,12 +87,12 @@ class Engine:
         attempt: int,
     ) -> float:  # fmt: skip
         """Train for one epoch and return the mean loss of its batches."""
-        loss_of = LOSSES[schedule.loss]
         model.train()
+        rows = training_rows(batches, schedule, model, epoch, attempt)
         total, number = torch.zeros((), device=batches.clicks.device), 0
-        order = order_of_rows(len(batches), schedule, epoch, attempt).to(batches.clicks.device)
-        for batch, clicks in batches.batches(schedule.batch_size, order):
-            loss = whole_loss(loss_of, model, batch, clicks)
+        order = order_of_rows(len(rows), schedule, epoch, attempt).to(batches.clicks.device)
+        for batch, clicks in rows.batches(schedule.batch_size, order):
+            loss = whole_loss(rows.loss, model, batch, clicks)
             optimiser.zero_grad()
             loss.backward()
             optimiser.step()

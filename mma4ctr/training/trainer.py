@@ -27,6 +27,7 @@ from mma4ctr.schedule import Schedule
 from mma4ctr.training.batches import Batches
 from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.engine import Engine
+from mma4ctr.training.negatives import click_rate
 
 PREPARING = 2**31  # stands for the epoch before the first one, in what is drawn
 ATTEMPTS = 5  # how often an epoch is tried before its result is kept whatever it is
@@ -91,7 +92,7 @@ class Trainer:
         require_gradient(schedule, len(self.training))
         self.schedule, self.checkpoint, self.engine = schedule, checkpoint, engine or Engine()
         self.model = model.to(self.training.clicks.device)
-        self.click_rate = float(self.training.clicks.mean())
+        self.click_rate = click_rate(self.training, schedule)
         self.progress = Progress()
         self.best: dict[str, torch.Tensor] = {}
         self._start(attempt=0)
