@@ -9,16 +9,25 @@ import os
 import threading
 import time
 from collections.abc import Generator, Sequence
+from typing import Protocol
 
 import torch
 from tqdm import tqdm
 
 from mma4ctr import cli, signals
 from mma4ctr.executor import DaskExecutor
-from mma4ctr.grid.plan import Job
 from mma4ctr.settings import Settings
 
 SECONDS_TO_END = 2.0  # what a process of the grid gets to undo what is half-done
+
+
+class Job(Protocol):
+    """What can be run: a setting of an experiment, or a model of the package."""
+
+    def do(self, settings: Settings) -> str:
+        """Do the run on the device that is here and return its id; a `UserError` reaches the caller."""
+
+
 End = tuple[Job, str | cli.UserError]  # a job, and its run's id or why it could not be run
 
 

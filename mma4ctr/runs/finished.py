@@ -76,17 +76,33 @@ class FinishedRun:
     metrics: dict
     history: list[dict]
 
+    @property
+    def stops_early(self) -> bool:
+        """Whether it was to stop once validation was no longer better, and to return to its best epoch."""
+        return self.config.get("patience") is not None
+
+    @property
+    def length(self) -> int:
+        """After how many epochs it ended; of one that stops early, how many it was allowed, as for all of its seeds."""
+        return self.config["epochs"] if self.stops_early else len(self.history)
+
+    @property
+    def valid_auc(self) -> float:
+        """The validation AUC of the epoch whose weights it ended with."""
+        kept = self.metrics["best_epoch"] if self.stops_early and self.metrics["best_epoch"] else len(self.history)
+        return self.history[kept - 1]["valid_auc"]
+
     def figures(self, epochs: int) -> dict[str, float | None] | None:
         """Return all that was measured on the test rows after so many epochs, None where it was not tested then."""
-        if epochs == len(self.history):
+        if epochs == self.length:
             return self.metrics
-        entry = self.history[epochs - 1] if epochs < len(self.history) else {}
+        entry = self.history[epochs - 1] if epochs <= len(self.history) else {}
         return {name.removeprefix("test_"): entry[name] for name in entry} if "test_auc" in entry else None
 
     @property
     def epochs(self) -> list[int]:
         """After how many epochs it was tested."""
-        return [epochs for epochs in range(1, len(self.history) + 1) if self.figures(epochs) is not None]
+        return [epochs for epochs in range(1, self.length + 1) if self.figures(epochs) is not None]
 
     def evaluation(self, epochs: int) -> Evaluation | None:
         """Return the run as it stood after so many epochs, None where it was not tested then."""
@@ -96,7 +112,7 @@ class FinishedRun:
     @property
     def last(self) -> Evaluation:
         """The run as it ended."""
-        return self._evaluation(len(self.history), self.metrics)
+        return self._evaluation(self.length, self.metrics)
 
     def _evaluation(self, epochs: int, found: Mapping[str, float | None]) -> Evaluation:
         # Label-rate predictors are identified by their rows, among others, and are the same for runs on the same rows.

@@ -19,6 +19,7 @@ from mma4ctr.settings import Settings
 from mma4ctr.store import records
 
 WATCHED = "@watched"  # ends the names of RecBole's runs in the published setting, which is another task
+TUNED = ("learning_rate", "weight_decay")  # what is chosen on validation rows
 # What two runs may differ in and still be repeats of one another.
 REPEATS = ("seed", "epochs", "eval_every", "tested", "device", "versions", "built_on")
 
@@ -168,12 +169,35 @@ def own_settings(config: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(f"{name}={value}" for name, value in flat.items())
 
 
+Groups = dict[frozenset[str], list[FinishedRun]]  # what runs were set to -> these runs
+
+
+def is_tuned(setting: str) -> bool:
+    """Tell whether a setting, ``name=value``, is one that is chosen on validation rows."""
+    return setting.partition("=")[0] in TUNED
+
+
+def best_of(tried: Groups) -> tuple[tuple[str, ...], list[FinishedRun]]:
+    """Return the runs with the highest validation AUC, and what they were set to, of some that differ in that alone.
+
+    They are compared from the first seed, from which all were tried.
+    """
+
+    def valid_auc(own: frozenset[str]) -> float:
+        return min(tried[own], key=lambda run: run.metrics["seed"]).valid_auc
+
+    best = max(sorted(tried, key=sorted), key=valid_auc)
+    words = tuple(sorted(setting for setting in best if is_tuned(setting)))
+    return (f"{', '.join(words)}: the best of {len(tried)} on validation rows",) if len(tried) > 1 else (), tried[best]
+
+
 def natives(results: FinishedRuns, task: str) -> list[Tested]:
     """Return the package's models but MMa4CTR by name, those with fewest settings of their own first.
 
-    What a model was set to is remarked where its runs were not all set to the same.
+    What a model was set to is remarked where its runs were not all set to the same. Of those that differ in what is
+    tuned alone, the best on validation rows is returned.
     """
-    groups: dict[tuple[str, str], dict[frozenset[str], list[FinishedRun]]] = {}
+    groups: dict[tuple[str, str], Groups] = {}
     for run in load(results, native=True):
         if run.metrics["task"] == task:
             of_model = groups.setdefault((run.metrics["protocol"], run.metrics["model"]), {})
@@ -181,8 +205,12 @@ def natives(results: FinishedRuns, task: str) -> list[Tested]:
     found = []
     for (protocol, model), of_model in groups.items():
         shared = frozenset.intersection(*of_model)
-        found += [Tested(model, True, protocol, tuple(sorted(own - shared)), in_order(runs))
-                  for own, runs in of_model.items()]  # fmt: skip
+        alike: dict[frozenset[str], Groups] = {}
+        for own, runs in of_model.items():
+            alike.setdefault(frozenset(one for one in own - shared if not is_tuned(one)), {})[own] = runs
+        for own, tried in alike.items():
+            remarks, runs = best_of(tried)
+            found.append(Tested(model, True, protocol, (*sorted(own), *remarks), in_order(runs)))
     return sorted(found, key=lambda one: (one.protocol, one.model, len(one.remarks), one.remarks))
 
 

@@ -186,7 +186,7 @@ def test_a_signal_is_learned_and_repeats_to_the_byte(negatives: str) -> None:
 
 def test_the_loss_of_drawn_rows_is_the_schedule_s() -> None:
     sampler, _ = sampled("random")
-    batch, clicks = next(sampler.batches(8, torch.arange(8)))
+    _, clicks = next(sampler.batches(8, torch.arange(8)))
     log_odds = torch.randn(len(clicks))
     expected = functional.binary_cross_entropy_with_logits(log_odds, clicks)
     assert torch.equal(sampler.loss(log_odds, clicks), expected)

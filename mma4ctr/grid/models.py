@@ -1,0 +1,96 @@
+"""Every model on the same rows with the same budget: some learning rates from one seed, then the best from all seeds.
+
+Which rate is best says the validation rows alone. What else a model is trained with are its own defaults.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Iterable, Sequence
+
+from mma4ctr.catalogue import default_feature
+from mma4ctr.cli import UserError
+from mma4ctr.data.registry import modalities_of
+from mma4ctr.models import registry
+from mma4ctr.runs import finished, fit, folder
+from mma4ctr.runs.run import Run, native
+from mma4ctr.schedule import Schedule
+from mma4ctr.settings import Settings
+from mma4ctr.training.devices import device_of
+
+EVERY = "all"
+RATES = (0.0003, 0.001, 0.003)  # the budget of each model
+
+
+def models_called(names: Sequence[str]) -> list[str]:
+    """Return the models of these names; ``all`` are all but MMa4CTR, which has experiments of its own.
+
+    Raises
+    ------
+    UserError
+        If there is no such model.
+    """
+    known = registry.names()
+    for name in names:
+        if name not in (*known, EVERY):
+            raise UserError(f"--models {name!r:.60}: unknown, expected {EVERY} or some of {', '.join(known)}")
+    every = [name for name in known if name != registry.DEFAULT]
+    return list(dict.fromkeys(one for name in names for one in (every if name == EVERY else [name])))
+
+
+@dataclasses.dataclass(frozen=True)
+class Trial:
+    """A model, trained for a task at a learning rate from a seed."""
+
+    task: str
+    protocol: str
+    model: str
+    learning_rate: float
+    seed: int
+
+    def run(self, settings: Settings) -> Run:
+        """Return the run of it.
+
+        Raises
+        ------
+        UserError
+            If an earlier step has not run, or not since something changed.
+        """
+        usual: dict = dict(registry.load(self.model).schedule)
+        schedule = Schedule(**{**usual, "learning_rate": self.learning_rate, "seed": self.seed})
+        feature = default_feature(modalities_of(settings, self.task))
+        return native(settings, self.task, feature, self.protocol, schedule, device_of("auto").type, self.model)
+
+    def do(self, settings: Settings) -> str:
+        """Do the run on the device that is here and return its id; a `UserError` reaches the caller."""
+        return fit.finish_in_silence(self.run(settings))
+
+    def is_finished(self, settings: Settings) -> bool:
+        """Tell whether it has run, on the artefacts as they are now."""
+        return folder.is_finished(settings, self.run(settings).id)
+
+    def valid_auc(self, settings: Settings) -> float:
+        """Return the validation AUC that it ended with."""
+        return finished.load(settings, folder.read_metrics(settings, self.run(settings).id)).valid_auc
+
+    def __str__(self) -> str:
+        return f"{self.task}, {self.protocol}, {self.model}, learning_rate={self.learning_rate:g}, seed={self.seed}"
+
+
+def trials(
+    tasks: Iterable[str], protocols: Iterable[str], models: Iterable[str], rates: Sequence[float]
+) -> list[Trial]:
+    """Return what is tried from the first seed: every model at every learning rate."""
+    return [Trial(task, protocol, model, rate, 0)
+            for task, protocol, model, rate in itertools.product(tasks, protocols, models, rates)]  # fmt: skip
+
+
+def chosen(settings: Settings, tried: Iterable[Trial], seeds: int) -> list[Trial]:
+    """Return, of each model of a task and protocol, the best of what ran on validation rows, from the other seeds."""
+    groups: dict[tuple[str, str, str], list[Trial]] = {}
+    for trial in tried:
+        if trial.is_finished(settings):
+            groups.setdefault((trial.task, trial.protocol, trial.model), []).append(trial)
+    best = (max(group, key=lambda trial: trial.valid_auc(settings)) for group in groups.values())
+    return [dataclasses.replace(one, seed=seed) for one in best for seed in range(1, seeds)]
