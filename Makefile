@@ -2,6 +2,7 @@
 # make real    the whole pipeline on MovieLens-100k, with the eight published baselines: real data, in about ten minutes
 # make report  every table and figure of what has run
 # make baselines  the eight published baselines on the sample of make demo, and the report with them
+# make models  every other model of the package, on the sample of make demo and on the data of make real, with both reports
 # make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
 # make checks  the checks that take long: labels without signal, damaged inputs and killed steps, a grid killed again and again
 # make golden  the digests that make test compares outputs of the tiny sample with: see CONTRIBUTING.md
@@ -17,7 +18,7 @@ DEMO_PATHS := --paths sample/demo/path.json
 # The size of the logs that the benchmarks run on: hundredth, tenth or full (25 GB).
 SCALE ?= tenth
 
-.PHONY: demo real report baselines test golden bench checks clean
+.PHONY: demo real report baselines models test golden bench checks clean
 
 demo: .venv/demo.installed
 	$(BIN)/python demo.py
@@ -35,6 +36,12 @@ baselines: .venv/demo.installed .venv/recbole.installed
 	$(BIN)/python baseline/comp.py $(DEMO_PATHS) --config baseline/demo.yaml --setting clean --epochs 5 10
 	$(BIN)/python baseline/comp.py $(DEMO_PATHS) --config baseline/demo.yaml --setting published --epochs 2 5
 	$(BIN)/python viewer.py $(DEMO_PATHS) --protocol published --reduction average_pooling
+
+models: .venv/demo.installed .venv/recbole.installed
+	test -e sample/demo/matrix/records/cross_matrix_wechat.json || $(BIN)/python demo.py --no_report
+	$(BIN)/python adjust_hyperparameter.py $(DEMO_PATHS) --protocol clean --models all --seeds 3 --jobs 2
+	$(BIN)/python viewer.py $(DEMO_PATHS) --protocol clean --reduction average_pooling
+	$(BIN)/python real_data.py --models all
 
 test: .venv/test.installed .venv/recbole.installed
 	$(BIN)/ruff check .

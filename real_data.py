@@ -3,7 +3,8 @@
 A rating of 4 or 5 is a click. Content are the words of titles (textual) and the genres. MMa4CTR, the eight published
 baselines and the label-rate predictors are trained and tested on the same rows under the clean protocol, each from
 several seeds. Each model stands in the table after the number of epochs, of those that it was tested after, that has
-the highest mean AUC on the validation rows. What has not changed since the last time is not done again.
+the highest mean AUC on the validation rows. With --models, other models of the package are trained, too, each at the
+learning rate that is best on the validation rows. What has not changed since the last time is not done again.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ def raw_folder() -> Path:
 
 def validation_auc(evaluations: Sequence[Evaluation]) -> float:
     """Return the mean over seeds of the validation AUC when these runs were tested."""
-    found = [runs.load_json(one.folder, "history")[one.epoch - 1]["valid_auc"] for one in evaluations]
+    found = [runs.load_json(one.folder, "history")[(one.kept or one.epoch) - 1]["valid_auc"] for one in evaluations]
     return sum(found) / len(found)
 
 
@@ -126,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.parser(__doc__)
     parser.add_argument("--out", type=Path, default=Path("sample") / "real", help="where everything is written")
     parser.add_argument("--seeds", type=at_least_1, default=3, metavar="N", help="seeds 0 to N - 1 (default: 3)")
+    parser.add_argument("--models", nargs="+", metavar="NAME", help="other models of the package: all, or their names")
     parser.add_argument("--no_report", action="store_true", help="stop after the table")
     args = parser.parse_args(argv)
     content = {"parent_folder": ".", "protocol": "clean", RAW_FOLDER.format(DATASET): str(raw_folder())}
@@ -135,6 +137,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     prepare(here, ["clean"])
     call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--reduction", "pca", "--experiment", *EXPERIMENTS,
          "--longest", str(LONGEST), *seeds)  # fmt: skip
+    if args.models:
+        call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--models", *args.models, *seeds, "--jobs", "2")
     for models, tested in BASELINES.items():
         call(comp.main, *here, "--setting", "clean", "--models", *models, "--epochs", *map(str, tested),
              "--config", str(OPTIONS), *seeds)  # fmt: skip

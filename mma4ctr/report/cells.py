@@ -65,7 +65,13 @@ def auc_cell(evaluations: Sequence[Evaluation], *, seeds: bool = True) -> Cell:
         else "[{:.4f}, {:.4f}]".format(*summary.interval)
     )
     spread = "1 seed" if math.isnan(summary.spread) else f"± {summary.spread:.4f} over {summary.seeds} seeds"
-    lines = (f"{interval}, {spread}" if seeds and evaluations[0].epoch else interval, *metrics.lines(summary.figures))
+    kept = [str(one.kept) for one in evaluations if one.kept is not None]
+    early = (f"stopped early, best epoch {', '.join(kept)}",) if kept else ()
+    lines = (
+        f"{interval}, {spread}" if seeds and evaluations[0].epoch else interval,
+        *metrics.lines(summary.figures),
+        *early,
+    )
     remarks = dict.fromkeys(f"BEWARE: {remark}" for one in evaluations for remark in one.remarks)
     return Cell(f"{summary.figures['auc']:.4f}", summary.figures["auc"], (*lines, *remarks))
 

@@ -33,6 +33,8 @@ class Evaluation:
         What the test rows are; equal for runs that were tested on the same ones.
     remarks : tuple of str
         What makes it doubtful.
+    kept : int or None
+        Of a run that was to stop early, the epoch whose weights it ended with.
     """
 
     run: str
@@ -41,6 +43,7 @@ class Evaluation:
     figures: dict[str, float | None]
     rows: str
     remarks: tuple[str, ...] = ()
+    kept: int | None = None
 
     def _array(self, name: str) -> np.ndarray:
         own = f"{name}_{self.epoch}"
@@ -87,10 +90,14 @@ class FinishedRun:
         return self.config["epochs"] if self.stops_early else len(self.history)
 
     @property
+    def kept_epoch(self) -> int:
+        """The epoch whose weights it ended with."""
+        return self.metrics["best_epoch"] if self.stops_early and self.metrics["best_epoch"] else len(self.history)
+
+    @property
     def valid_auc(self) -> float:
-        """The validation AUC of the epoch whose weights it ended with."""
-        kept = self.metrics["best_epoch"] if self.stops_early and self.metrics["best_epoch"] else len(self.history)
-        return self.history[kept - 1]["valid_auc"]
+        """The validation AUC of that epoch."""
+        return self.history[self.kept_epoch - 1]["valid_auc"]
 
     def figures(self, epochs: int) -> dict[str, float | None] | None:
         """Return all that was measured on the test rows after so many epochs, None where it was not tested then."""
@@ -117,8 +124,10 @@ class FinishedRun:
     def _evaluation(self, epochs: int, found: Mapping[str, float | None]) -> Evaluation:
         # Label-rate predictors are identified by their rows, among others, and are the same for runs on the same rows.
         rows = self.metrics.get("label_rates", {}).get("user_rate", self.config["feature"])
-        remarks = tuple(self.metrics.get("remarks", ())) if found is self.metrics else ()
-        return Evaluation(self.metrics["run"], self.folder, epochs, figures_in(found), rows, remarks)
+        ended = found is self.metrics
+        remarks = tuple(self.metrics.get("remarks", ())) if ended else ()
+        kept = self.kept_epoch if ended and self.stops_early else None
+        return Evaluation(self.metrics["run"], self.folder, epochs, figures_in(found), rows, remarks, kept)
 
 
 def figures_in(content: Mapping[str, float | None]) -> dict[str, float | None]:
