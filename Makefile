@@ -60,6 +60,7 @@ bench: .venv/demo.installed
 
 checks: .venv/demo.installed
 	$(BIN)/python benchmarks/null_check.py
+	$(BIN)/python benchmarks/null_check.py --native
 	$(BIN)/python benchmarks/campaign.py
 	$(BIN)/python benchmarks/killed_grid.py
 

@@ -7,7 +7,8 @@ know nothing of the labels (Mann and Whitney), n1 and n0 being the clicks and th
 clean      |AUC - 0.5| <= 4 SE in every run and <= 4 SE / sqrt(runs) in the mean of a task
 published  AUC >= 0.5 + 5 SE, and within 0.05 of what the user's click rate over all rows, test rows included, scores:
            the user embedding carries the labels that it is tested on
-baselines  with --baselines: |AUC - 0.5| <= 4 SE / sqrt(runs) in the mean of each model and task, in the clean setting
+others     with --baselines or --native: |AUC - 0.5| <= 4 SE / sqrt(runs) in the mean of each of RecBole's, or of the
+           package's other models and each task, under the clean protocol
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import measure
-import null_check_baselines
+import null_check_models
 import numpy as np
 from null_error import mean_is_right, standard_error
 
@@ -36,11 +37,14 @@ from baseline.models import MODELS
 from load_path import load_path
 from mma4ctr.data.registry import TASKS
 from mma4ctr.evaluation import metrics
+from mma4ctr.models import registry
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading
 
+# Other models that can be checked -> their names.
+KNOWN = {"baselines": list(MODELS), "native": [name for name in registry.names() if name != registry.DEFAULT]}
 TRAINING = ("--feature", "vat_concat", "--epochs", "20", "--batch_size", "1024")
 
 
@@ -110,13 +114,16 @@ def main() -> None:
     """Run the check and exit with status 1 where it fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=measure.ROOT / "sample")
-    parser.add_argument("--seeds", type=int, help="how many seeds (default: 5, with --baselines 3, from 0)")
-    parser.add_argument("--baselines", action="store_true", help="check the baselines instead; they need RecBole")
-    parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS), help="with --baselines")
+    parser.add_argument("--seeds", type=int, help="how many seeds, from 0 (default: 5; 3 for other models)")
+    for kind, words in {"baselines": "RecBole's models, which need RecBole", "native": "the package's models"}.items():
+        parser.add_argument(f"--{kind}", nargs="*", choices=KNOWN[kind], metavar="NAME",
+                            help=f"check {words}, instead (default: all of them)")  # fmt: skip
     args = parser.parse_args()
+    kind = next((kind for kind in KNOWN if getattr(args, kind) is not None), None)
     with contextlib.redirect_stdout(io.StringIO()):
-        files = [prepare(args.out.resolve(), seed) for seed in range(args.seeds or (3 if args.baselines else 5))]
-    checks = null_check_baselines.check_all(files, args.models) if args.baselines else check_all(files)
+        files = [prepare(args.out.resolve(), seed) for seed in range(args.seeds or (3 if kind else 5))]
+    wanted = kind and (getattr(args, kind) or KNOWN[kind])
+    checks = null_check_models.check_all(kind, files, wanted) if kind else check_all(files)
     sys.exit(0 if all(list(checks)) else 1)
 
 
