@@ -27,6 +27,13 @@ def require_at_least_1(config: object, *names: str) -> None:
             raise UserError(f"{name} is {getattr(config, name)}, expected 1 or more")
 
 
+def require_at_least_0(config: object, *names: str) -> None:
+    """Raise `UserError` unless each of these fields of a configuration is 0 or more."""
+    for name in names:
+        if getattr(config, name) < 0:
+            raise UserError(f"{name} is {getattr(config, name):g}, expected 0 or more")
+
+
 def require_widths(name: str, widths: tuple[int, ...]) -> None:
     """Raise `UserError` unless there are widths and all of them are 1 or more."""
     if not widths or any(width < 1 for width in widths):
@@ -99,6 +106,7 @@ class SequenceModel(Model):
         inputs = config.embedding + (config.embedding if width is None else width)
         self.tower = Tower(inputs, config.hidden, config.activation, config.dropout, normalised=config.normalised)
         self.output = nn.Linear(self.tower.width, 1)
+        self.auxiliary_loss: torch.Tensor | None = None  # what `summary` leaves of a batch in training
 
     def summary(
         self, batch: Batch, candidate: torch.Tensor, history: torch.Tensor, present: torch.Tensor
@@ -131,3 +139,8 @@ class SequenceModel(Model):
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the log-odds (rows,) of a click."""
         return self.output(self.hidden(batch)).squeeze(1)
+
+    def penalty(self) -> torch.Tensor | None:
+        """Return the auxiliary loss of the last batch, once, so that its graph is not kept; None where there is none."""
+        loss, self.auxiliary_loss = self.auxiliary_loss, None
+        return loss
