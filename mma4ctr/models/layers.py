@@ -8,11 +8,27 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn import functional
 
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Model
 
 Draw = Callable[[Any, str, tuple[int, ...], np.random.Generator], np.ndarray]
+
+
+class Normalisation(nn.BatchNorm1d):
+    """Batch normalisation of values (rows, width) that a batch of a single row passes, too, by the running statistics.
+
+    PyTorch's refuses it while training; the last batch of an epoch may be one.
+    """
+
+    def forward(self, values: torch.Tensor) -> torch.Tensor:
+        """Return values (rows, width)."""
+        if self.training and len(values) > 1:
+            return super().forward(values)
+        return functional.batch_norm(
+            values, self.running_mean, self.running_var, self.weight, self.bias, training=False, eps=self.eps
+        )
 
 
 class Dice(nn.Module):
@@ -26,7 +42,7 @@ class Dice(nn.Module):
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        self.normalise = nn.BatchNorm1d(width, eps=1e-8, affine=False)
+        self.normalise = Normalisation(width, eps=1e-8, affine=False)
         self.alpha = nn.Parameter(torch.zeros(width))
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:

@@ -62,7 +62,8 @@ class Items(nn.Module):
     def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the vectors (..., width) of the items at each of `places` (...,) int64, of histories or candidates."""
         table = self.table(batch)
-        return tuple(functional.embedding(one, table) for one in places)
+        # With a padding index no gradient reaches the last row: it stays 0.
+        return tuple(functional.embedding(one, table, padding_idx=self.absent) for one in places)
 
     def present(self, history: torch.Tensor) -> torch.Tensor:
         """Tell (...,) bool which places of a history hold an item."""

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from mma4ctr.cli import UserError
-from mma4ctr.models.layers import activation_of, require_activation
+from mma4ctr.models.layers import Normalisation, activation_of, require_activation
 
 
 def require_tower(hidden: Sequence[int], activation: str, dropout: float = 0.0) -> None:
@@ -43,7 +43,7 @@ class Tower(nn.Module):
         normalised: bool = False,
     ) -> None:  # fmt: skip
         super().__init__()
-        layers: list[nn.Module] = [nn.BatchNorm1d(inputs)] if normalised else []
+        layers: list[nn.Module] = [Normalisation(inputs)] if normalised else []
         for width_in, width in itertools.pairwise((inputs, *hidden)):
             layers += [nn.Linear(width_in, width), activation_of(activation, width)]
             layers += [nn.Dropout(dropout)] if dropout else []
