@@ -187,7 +187,7 @@ def best_of(tried: Groups) -> tuple[tuple[str, ...], list[FinishedRun]]:
         return min(tried[own], key=lambda run: run.metrics["seed"]).valid_auc
 
     best = max(sorted(tried, key=sorted), key=valid_auc)
-    words = tuple(sorted(setting for setting in best if is_tuned(setting)))
+    words = sorted(best - frozenset.intersection(*tried))
     return (f"{', '.join(words)}: the best of {len(tried)} on validation rows",) if len(tried) > 1 else (), tried[best]
 
 

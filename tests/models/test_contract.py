@@ -80,7 +80,7 @@ def taste(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def test_a_model_is_one_file(taste: str, tiny: Settings, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     to = ["--paths", str(own_runs(tiny, tmp_path).file), "--model", taste, *TRAIN]
-    assert registry.names() == ["mma4ctr", "taste"]
+    assert registry.names()[0] == "mma4ctr" and taste in registry.names()
     (run,) = mlp.main(to)
     assert mlp.main(to) == [run]
     (other,) = mlp.main([*to, "--set", "width=8", "decay=0.1"])

@@ -141,6 +141,6 @@ class SequenceModel(Model):
         return self.output(self.hidden(batch)).squeeze(1)
 
     def penalty(self) -> torch.Tensor | None:
-        """Return the auxiliary loss of the last batch, once, so that its graph is not kept; None where there is none."""
+        """Return the auxiliary loss of the last batch, once, so that its graph is not kept; None without one."""
         loss, self.auxiliary_loss = self.auxiliary_loss, None
         return loss

@@ -1,0 +1,55 @@
+"""Every model with the same budget: what is tried, what is chosen by validation rows, what tables show of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import adjust_hyperparameter
+from mma4ctr.cli import UserError
+from mma4ctr.grid import models, pool
+from mma4ctr.grid.results import Results
+from mma4ctr.models import registry
+from mma4ctr.runs import finished, tested
+from mma4ctr.runs import folder as runs
+from mma4ctr.settings import Settings
+from samples import own_runs
+
+OPTIONS = ("--dataset", "wechat", "--protocol", "clean", "--models", "dnn", "--learning_rates", "0.01", "0.00001")
+
+
+def test_the_best_rate_on_validation_rows_is_run_from_every_seed(
+    tiny: Settings, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = lambda settings, jobs, processes: ((job, job.do(settings)) for job in jobs)  # noqa: E731
+    monkeypatch.setattr(pool, "run_all", here)  # in this process: those of the grid have tests of their own
+    paths = own_runs(tiny, tmp_path)
+    words = ["--paths", str(paths.file), *OPTIONS, "--seeds", "3"]
+    adjust_hyperparameter.main([*words, "--dry_run"])
+    assert not list(runs.all_metrics(paths))
+    adjust_hyperparameter.main(words)
+    ran = [finished.load(paths, one) for one in runs.all_metrics(paths) if one.get("model") == "dnn"]
+    tried = [run for run in ran if run.config["seed"] == 0]
+    assert sorted(run.config["learning_rate"] for run in tried) == [0.00001, 0.01]
+    best = max(tried, key=lambda run: run.valid_auc)
+    others = [run for run in ran if run.config["seed"] != 0]
+    assert [run.config["learning_rate"] for run in others] == 2 * [best.config["learning_rate"]]
+    assert sorted(run.config["seed"] for run in others) == [1, 2]
+    assert all(run.config["patience"] == 2 and run.config["loss"] == "bce" for run in ran)
+    (shown,) = tested.natives(Results(paths), "wechat")
+    assert shown.remarks == (f"learning_rate={best.config['learning_rate']}: the best of 2 on validation rows",)
+    assert {run.metrics["run"] for run in shown.runs} == {run.metrics["run"] for run in (best, *others)}
+    assert shown.epochs == [30]  # of all seeds, wherever they stopped
+    assert {one.kept for one in shown.evaluations(30)} == {run.kept_epoch for run in shown.runs}
+    capsys.readouterr()
+    adjust_hyperparameter.main(words)
+    said = capsys.readouterr().out
+    assert "2 runs, 2 of them finished before" in said and "other seeds: 2 runs, 2 of them finished before" in said
+
+
+def test_all_are_all_but_the_one_with_experiments() -> None:
+    assert models.models_called(["all"]) == registry.names()[1:]
+    assert models.models_called(["mma4ctr", "dnn", "dnn"]) == ["mma4ctr", "dnn"]
+    with pytest.raises(UserError, match=r"--models 'dnm': unknown, expected all or some of mma4ctr, "):
+        models.models_called(["dnm"])
