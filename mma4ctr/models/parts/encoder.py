@@ -64,8 +64,9 @@ class Layer(nn.Module):
         queries = queries or places
         # (3, rows, heads, places, width of a head)
         split = self.projected(states).view(rows, places, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        query, key, value = split[0][:, :, -queries:], split[1], split[2]
-        found = functional.scaled_dot_product_attention(query, key, value, attn_mask=seen[:, None, -queries:])
+        query, key, value = split.unbind()
+        mask = seen[:, None, -queries:]  # the same for every head
+        found = functional.scaled_dot_product_attention(query[:, :, -queries:], key, value, attn_mask=mask)
         found = found.transpose(1, 2).reshape(rows, queries, width)
         states = self.attended(states[:, -queries:] + self.dropout(self.joined(found)))
         return self.fed(states + self.dropout(self.feed(states)))
