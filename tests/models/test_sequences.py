@@ -1,4 +1,4 @@
-"""What holds for every sequence model: padding changes nothing, all of its inputs count, and it learns what is there."""
+"""What holds for every sequence model: padding changes nothing, all inputs count, and it learns what is there."""
 
 from __future__ import annotations
 
