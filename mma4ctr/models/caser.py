@@ -36,7 +36,7 @@ class Config(SequenceConfig):
 
 
 class Convolutions(nn.Module):
-    """Horizontal filters, each the highest value over time (Eq. 3 to 5), beside vertical ones (Eq. 6 to 8).
+    """Horizontal filters, each the highest value over time, beside vertical ones, which weigh the items.
 
     Parameters
     ----------
@@ -60,7 +60,7 @@ class Convolutions(nn.Module):
 
 
 class Caser(SequenceModel):
-    """The history is what convolutions find in it, in a layer of its own, beside the user's embedding (Eq. 9, 10)."""
+    """The history is what convolutions find in it, in a layer of its own, beside the user's embedding."""
 
     needs: ClassVar[frozenset[str]] = SequenceModel.needs | {"user"}
     Config = Config

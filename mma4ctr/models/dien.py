@@ -37,7 +37,7 @@ class Config(SequenceConfig):
 
 
 class Bilinear(nn.Module):
-    """Scores h W e of states and the candidate (Eq. 5 of the paper, before its softmax)."""
+    """Scores h W e of states and the candidate, as the paper has them before its softmax."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -49,7 +49,7 @@ class Bilinear(nn.Module):
 
 
 class AUGRU(nn.Module):
-    """A GRU whose update gate is multiplied with the attention to the step (Eq. 7 and 8).
+    """A GRU whose update gate is multiplied with the attention to the step.
 
     Where the attention is 0, as it is to padding, the state stays as it is.
 
@@ -80,7 +80,7 @@ class AUGRU(nn.Module):
 def next_click_loss(
     states: torch.Tensor, items: torch.Tensor, names: torch.Tensor, present: torch.Tensor
 ) -> torch.Tensor:
-    """Return how badly each state tells the next click from an item that another row has at that place (Eq. 3).
+    """Return how badly each state tells the next click from an item that another row has at that place.
 
     The other row is the one before it in the batch. Its item is left out where it is the next click itself.
 

@@ -27,8 +27,8 @@ class Table(nn.Embedding):
 class Items(nn.Module):
     """Every item as a vector: the embedding of its id plus a linear projection of its content; either may be left out.
 
-    A history has many more places than there are items, so that all items are projected once for a batch and then
-    looked up.
+    Where a batch has more places than there are items, all items are projected once and then looked up; otherwise the
+    content is looked up first.
 
     Parameters
     ----------
@@ -61,9 +61,19 @@ class Items(nn.Module):
 
     def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the vectors (..., width) of the items at each of `places` (...,) int64, of histories or candidates."""
-        table = self.table(batch)
-        # With a padding index no gradient reaches the last row: it stays 0.
-        return tuple(functional.embedding(one, table, padding_idx=self.absent) for one in places)
+        if self.contents is None or sum(one.numel() for one in places) > self.absent:
+            table = self.table(batch)
+            return tuple(self._rows(table, one) for one in places)
+        content: torch.Tensor = batch.item_content  # type: ignore[assignment]
+        found = tuple(self.contents(functional.embedding(one, content)) for one in places)
+        if self.ids is None:
+            return found
+        weight = self.ids.weight
+        return tuple(values + self._rows(weight, one) for values, one in zip(found, places, strict=True))
+
+    def _rows(self, table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return rows (..., width) of a table; no gradient reaches the last one, which stays 0."""
+        return functional.embedding(places, table, padding_idx=self.absent)
 
     def present(self, history: torch.Tensor) -> torch.Tensor:
         """Tell (...,) bool which places of a history hold an item."""
