@@ -32,7 +32,7 @@ class Normalisation(nn.BatchNorm1d):
 
 
 class Dice(nn.Module):
-    """Dice of DIN (Zhou et al., KDD 2018, section 5.2): p x + (1 - p) alpha x, with p the sigmoid of x, batch-normalised.
+    """Dice of DIN (Zhou et al., KDD 2018, 5.2): p x + (1 - p) alpha x, p the sigmoid of the batch-normalised x.
 
     Parameters
     ----------

@@ -16,7 +16,7 @@ from mma4ctr.grid.experiments import VARIANTS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.published import tables as published
-from mma4ctr.report import absent, drawings, provenance, same_rows, statistics
+from mma4ctr.report import absent, drawings, provenance, same_rows, seed_papers, statistics
 from mma4ctr.report.cells import BLANK, NO_INTERVAL, auc_cell, number_cell, words
 from mma4ctr.report.computation import computation_table
 from mma4ctr.report.curves import TASK_FIGURES
@@ -237,6 +237,7 @@ def build(results: Results, every: Sequence[TaskRuns]) -> Report:
         *map(same_rows.section, every),
         audit_section(results, shown or every),
         contradictions_section(),
+        seed_papers.section(),
         runs_section(results),
         Section("Commands", ("What was typed, or would have to be, to get these figures.",),
                 commands=commands_of(results)),
