@@ -18,7 +18,6 @@ sys.path.insert(0, str(measure.ROOT))
 import mlp
 from baseline import comp
 from load_path import load_path
-from mma4ctr.data.registry import TASKS
 from mma4ctr.runs import folder as runs
 
 EPOCHS = 5
@@ -52,10 +51,10 @@ def check(kind: str, file: Path, task: str, model: str, seed: int) -> dict[str, 
     return {"auc": found["auc"], "se": standard_error(found["test_positives"], rows - found["test_positives"])}
 
 
-def check_all(kind: str, files: Sequence[Path], models: Sequence[str]) -> Iterator[bool]:
+def check_all(kind: str, files: Sequence[Path], tasks: Sequence[str], models: Sequence[str]) -> Iterator[bool]:
     """Print a line for each task and model, and yield whether it is right."""
     print(f"{'task':15}{'model':16}{'SE':>8}{'mean AUC':>10}{'(mean-0.5)*sqrt(runs)/SE':>26}   AUC, by seed")
-    for task in TASKS:
+    for task in tasks:
         for model in models:
             found = [check(kind, file, task, model, seed) for seed, file in enumerate(files)]
             aucs, error = [run["auc"] for run in found], np.mean([run["se"] for run in found])
