@@ -121,6 +121,7 @@ class DIEN(SequenceModel):
         """Return the last state (rows, embedding)."""
         states = self.extractor(history)[0]
         if self.auxiliary and self.training:
-            self.auxiliary_loss = self.auxiliary * next_click_loss(states, history, batch.history, present)  # type: ignore[arg-type]
+            loss = next_click_loss(states, history, batch.history, present)  # type: ignore[arg-type]
+            self.auxiliary_loss = self.auxiliary * loss
         weights = softmax_of_present(self.scale * self.attention(candidate, states, present), present)
         return self.evolution(states, weights)

@@ -160,6 +160,15 @@ def test_din_weighs_each_item_by_itself(softmax: bool, is_training: bool) -> Non
         close(summary, (weights.unsqueeze(1) * items).sum(0))
 
 
+def test_scores_of_the_unit_are_0_where_there_is_no_item() -> None:
+    model, batch = strong(new("din", activation="prelu")), batch_of()
+    candidate, history = model.items(batch, batch.item, batch.history)
+    present = model.items.present(batch.history)
+    scores = model.unit(candidate, history, present)
+    assert torch.equal(scores != 0, present)
+    close(model.unit.eval()(candidate, history, present), scores)
+
+
 def augru(model: Model, states: list[torch.Tensor], weights: torch.Tensor) -> torch.Tensor:
     """Return the last state of an AUGRU by its equations, a step at a time."""
     given = zip(model.evolution.of_input.weight.chunk(3), model.evolution.of_input.bias.chunk(3), strict=True)
