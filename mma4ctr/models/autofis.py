@@ -108,7 +108,7 @@ class AutoFIS(Model):
             self.kept.copy_(searched.output.weight.detach().squeeze(0) != 0)
 
     def search(self, training: Rows, seed: int) -> None:
-        """Train the gates with GRDA and all else with Adam, both on each batch (its one-level optimisation). No dropout.
+        """Train the gates with GRDA and all else with Adam, both on each batch: nothing is dropped out.
 
         The paper's strength c = 0.0005 shrinks the gates by about 1.2 in the steps that its Avazu takes; here c is such
         that `search_threshold` is reached with the last step, however many there are.
