@@ -1,0 +1,108 @@
+"""What is known of items and rows as fields side by side, each an embedding of the same width."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from mma4ctr.cli import UserError
+from mma4ctr.models.contract import Batch, Sizes
+from mma4ctr.models.parts.items import Table
+
+
+class ItemFields(nn.Module):
+    """Every item as fields: the embedding of its id, and a linear projection of each modality of its content.
+
+    Where a batch has more places than there are items, all items are projected once and then looked up; otherwise the
+    content is looked up first.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    width : int
+        Of a field.
+    ids, contents : bool
+        Whether the id, and the modalities, are among them.
+
+    Attributes
+    ----------
+    number : int
+        How many fields there are.
+
+    Raises
+    ------
+    UserError
+        If there is none.
+    """
+
+    def __init__(self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True) -> None:
+        super().__init__()
+        if not ids and not contents:
+            raise UserError("ids=false contents=false: nothing of an item is left; leave one of them true")
+        self.absent = sizes.items  # the index that stands for no item
+        modalities = (sizes.modalities or (("content", sizes.item_columns),)) if contents else ()
+        self.columns = [columns for _, columns in modalities]
+        self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
+        self.contents = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in self.columns)
+        self.number = len(self.columns) + ids
+
+    def _projected(self, content: torch.Tensor) -> list[torch.Tensor]:
+        """Return the fields [(..., width), ...] of content (..., columns)."""
+        return [layer(part) for layer, part in zip(self.contents, content.split(self.columns, dim=-1), strict=True)]
+
+    def _rows(self, table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return rows (..., columns) of a table; no gradient reaches the last one, which stays 0."""
+        return functional.embedding(places, table, padding_idx=self.absent)
+
+    def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the fields (..., number * width) of the items at each of `places` (...,) int64; 0 where no item is."""
+        ids = [] if self.ids is None else [self.ids.weight]
+        if not self.columns:
+            return tuple(self._rows(ids[0], one) for one in places)
+        content: torch.Tensor = batch.item_content  # type: ignore[assignment]
+        if sum(one.numel() for one in places) > self.absent:
+            table = torch.cat([*ids, *self._projected(content)], dim=1)
+            return tuple(self._rows(table, one) for one in places)
+        return tuple(
+            torch.cat([*(self._rows(table, one) for table in ids),
+                       *self._projected(functional.embedding(one, content))], dim=-1)
+            for one in places
+        )  # fmt: skip
+
+    def present(self, history: torch.Tensor) -> torch.Tensor:
+        """Tell (...,) bool which places of a history hold an item."""
+        return history != self.absent
+
+
+class RowFields(nn.Module):
+    """What is known of a row beside its item as fields: an embedding of its user and one of each context column.
+
+    Parameters
+    ----------
+    sizes : Sizes
+    width : int
+        Of a field.
+
+    Attributes
+    ----------
+    number : int
+        How many fields there are.
+    """
+
+    starts: torch.Tensor
+
+    def __init__(self, sizes: Sizes, width: int) -> None:
+        super().__init__()
+        self.users = Table(sizes.users, width)
+        self.contexts = Table(sum(sizes.context), width)  # the values of all columns, one column after another
+        starts = np.cumsum((0, *sizes.context[:-1]), dtype=np.int64) if sizes.context else np.zeros(0, dtype=np.int64)
+        self.register_buffer("starts", torch.from_numpy(starts), persistent=False)
+        self.number = 1 + len(sizes.context)
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Return the fields (rows, number * width)."""
+        context: torch.Tensor = batch.context  # type: ignore[assignment]
+        contexts = self.contexts(context + self.starts)
+        return torch.cat((self.users(batch.user), contexts.flatten(1)), dim=1)
