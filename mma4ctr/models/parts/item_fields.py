@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from torch import nn
@@ -56,20 +58,24 @@ class ItemFields(nn.Module):
         """Return rows (..., columns) of a table; no gradient reaches the last one, which stays 0."""
         return functional.embedding(places, table, padding_idx=self.absent)
 
-    def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        """Return the fields (..., number * width) of the items at each of `places` (...,) int64; 0 where no item is."""
+    def reader(self, batch: Batch, places: int) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Return what looks up the fields (..., number * width) of items (...,) int64, for about so many `places`."""
         ids = [] if self.ids is None else [self.ids.weight]
         if not self.columns:
-            return tuple(self._rows(ids[0], one) for one in places)
+            return lambda items: self._rows(ids[0], items)
         content: torch.Tensor = batch.item_content  # type: ignore[assignment]
-        if sum(one.numel() for one in places) > self.absent:
+        if places > self.absent:
             table = torch.cat([*ids, *self._projected(content)], dim=1)
-            return tuple(self._rows(table, one) for one in places)
-        return tuple(
-            torch.cat([*(self._rows(table, one) for table in ids),
-                       *self._projected(functional.embedding(one, content))], dim=-1)
-            for one in places
-        )  # fmt: skip
+            return lambda items: self._rows(table, items)
+        return lambda items: torch.cat(
+            [*(self._rows(table, items) for table in ids), *self._projected(functional.embedding(items, content))],
+            dim=-1,
+        )
+
+    def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Return the fields (..., number * width) of the items at each of `places` (...,) int64; 0 where no item is."""
+        read = self.reader(batch, sum(one.numel() for one in places))
+        return tuple(read(one) for one in places)
 
     def present(self, history: torch.Tensor) -> torch.Tensor:
         """Tell (...,) bool which places of a history hold an item."""
