@@ -69,7 +69,15 @@ def searched(model: Model, batch: Batch, row: int) -> tuple[torch.Tensor, list[t
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_it_follows_the_equations(seed: int) -> None:
     model, batch = strong("ubr4ctr", seed, **SMALL), batch_of()
+    selection, gates = model.selection, []
+    selection.tower.layers[0].weight.data *= 4
+    selection.score.register_forward_hook(lambda layer, given, found: gates.append(found[:, -3:]))
+    model(batch)
+    with torch.no_grad():
+        selection.score.bias -= gates[0].median()  # half of the gates are open
     found = model(batch)
+    rows = (gates[1] > 0).squeeze(2).tolist()
+    assert len({tuple(row) for row in rows}) > 2  # other ones in other rows
     for row in range(len(found)):
         target, clicks = searched(model, batch, row)
         interest = torch.zeros(12, dtype=torch.float64)
