@@ -120,7 +120,7 @@ class Heads(NamedTuple):
 
 
 class InterestCentre(nn.Module):
-    """A neural Turing machine over the items of a history, with a memory induction unit (sections 4.2 to 4.4).
+    """A neural Turing machine over the items of a history, with a memory induction unit.
 
     Parameters
     ----------
