@@ -116,9 +116,10 @@ def test_scores_follow_the_equations(options: dict) -> None:
 def test_edges_go_to_the_most_similar_items_before_the_one_before(
     seed: int, length: int, number: int, is_repeated: bool
 ) -> None:
-    values = np.random.default_rng(seed).normal(size=(3, length, 4))
-    if is_repeated:
-        values = values[:, np.random.default_rng(seed).integers(0, length, length)]
+    rng = np.random.default_rng(seed)
+    values = rng.normal(size=(3, length, 4))
+    if is_repeated:  # of another length, which is the same similarity but for its last digits
+        values = values[:, rng.integers(0, length, length)] * rng.uniform(0.5, 2, (length, 1))
     edges = edges_of(torch.from_numpy(values), number).numpy()
     assert edges.shape == (3, length, min(number, length))
     assert (edges <= np.maximum(np.arange(length) - 2, -1)[:, None]).all()

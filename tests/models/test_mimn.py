@@ -174,8 +174,8 @@ def test_the_transfer_starts_by_keeping_weights_where_they_are() -> None:
 
 
 def test_the_penalty_is_how_unevenly_slots_were_written() -> None:
-    written = torch.tensor([[4.0, 0, 0, 0], [1, 1, 1, 1]])
-    assert float(utilisation_loss(written)) == pytest.approx((9 + 3) / 2)
+    written = torch.tensor([[4.0, 0, 0, 0], [3, 3, 3, 3]])
+    assert float(utilisation_loss(written)) == pytest.approx((9 + 1 + 1 + 1 + 0) / 2)
     model, batch = mimn(utilisation=0.5).train(), in_float64(batch_of())
     model(batch)
     expected = 0.5 * utilisation_loss(states_of(model, batch).written)
