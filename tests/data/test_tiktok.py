@@ -42,14 +42,14 @@ def write_track(folder: Path, rows: list[list[int]], track: int = 1, end: str = 
 def test_tiktok_interactions_equal_a_plain_reading(tmp_path: Path, end: str) -> None:
     rng = random.Random(2)
     rows = [
-        [rng.randrange(9), -1, rng.randrange(99), 5, -1, 0, rng.randrange(2), rng.randrange(2), -1, rng.randrange(9),
-         53_000_000_000 + rng.randrange(10**9), 12]
+        [rng.randrange(9), -1, rng.randrange(99), rng.randrange(-1, 7), -1, 0, rng.randrange(2), rng.randrange(2),
+         rng.randrange(-1, 2), rng.randrange(9), 53_000_000_000 + rng.randrange(10**9), 12]
         for _ in range(300)
     ]  # fmt: skip
     write_track(tmp_path, rows, end=end)
     found = interactions(tmp_path)
-    assert found.columns == ["user", "item", "device", "time", "finish", "like"]
-    assert found.rows() == [(row[0], row[2], row[9], row[10], row[6], row[7]) for row in rows]
+    assert found.columns == ["user", "item", "device", "time", "finish", "like", "author_id", "music_id"]
+    assert found.rows() == [(row[0], row[2], row[9], row[10], row[6], row[7], row[3], row[8]) for row in rows]
 
 
 def test_the_time_of_track_2_is_its_file_position(tmp_path: Path) -> None:
@@ -67,7 +67,7 @@ def test_real_rows_of_track_2_parse(tmp_path: Path) -> None:
         found = interactions(tmp_path)
     rows = [[int(field) for field in line.split("\t")] for line in REAL_ROWS.read_text().splitlines()]
     assert len(rows) == 200
-    assert found.rows() == [(row[0], row[2], row[9], 0, row[6], row[7]) for row in rows]
+    assert found.rows() == [(row[0], row[2], row[9], 0, row[6], row[7], row[3], row[8]) for row in rows]
 
 
 # ---- features

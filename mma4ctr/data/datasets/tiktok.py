@@ -29,7 +29,8 @@ COLUMNS = (
     *("uid", "user_city", "item_id", "author_id", "item_city", "channel", "finish", "like", "music_id", "device"),
     *("time", "duration"),
 )
-WANTED = ("uid", "item_id", "finish", "like", "device", "time")
+CONTEXT = ("author_id", "music_id")  # -1 where it is unknown, which is a value like others
+WANTED = ("uid", "item_id", "finish", "like", "device", "time", *CONTEXT)
 PUBLICATION_TIME = "final_track2"  # files that are called so give the time of publication, not of viewing
 VECTOR_LENGTH = 128
 # Modality -> how its files are called, and the key that holds the vector.
@@ -124,7 +125,8 @@ class TikTok(DataSet):
     tasks = (Task("tiktok_finish", "tiktok", "finish"), Task("tiktok_like", "tiktok", "like", "2"))
     minimum = 4000
     actions = LABELS
-    version = 2
+    context = CONTEXT
+    version = 3
     place = 2
     published = logs.TIKTOK
     sample = sample_logs.SAMPLE
@@ -159,13 +161,14 @@ class TikTok(DataSet):
         return super().order(file)
 
     def interactions(self, part: Part, own: Mapping[str, Any]) -> pl.LazyFrame:
-        """Scan a part of the interactions: the columns of the contract, finish and like.
+        """Scan a part of the interactions: the columns of the contract, finish and like, author and music.
 
         Track 2 gives the time of publication, not of viewing, so its time is 0 throughout: rows keep their file order.
         """
         frame = raw_files.scan_integers(part, COLUMNS, WANTED, LABELS, separator="\t", header=False)
         time = pl.lit(0, pl.Int64) if part.name.startswith(PUBLICATION_TIME) else pl.col("time")
-        return frame.select(user="uid", item="item_id", device="device", time=time, finish="finish", like="like")
+        kept = frame.select(*LABELS, *CONTEXT, user="uid", item="item_id", device="device", time=time)
+        return kept.select("user", "item", "device", "time", *LABELS, *CONTEXT)
 
     def explain(self, file: Path) -> None:
         """Raise the `UserError` that names the first broken line of the interactions in `file`."""
