@@ -15,6 +15,20 @@ import torch
 from mma4ctr.models.contract import Batch, Model, Tables
 
 
+def _computed(model: Model, batch: Batch) -> Tables:
+    """Return the model's tables, from which gradients can be had when its weights have moved meanwhile.
+
+    What the backward pass needs of a weight that a batch may train, too, is a copy: it is moved in place.
+    """
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+
+    def kept(tensor: torch.Tensor) -> torch.Tensor:
+        return tensor.detach().clone() if tensor.untyped_storage().data_ptr() in weights else tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(kept, lambda tensor: tensor):
+        return model.tables(batch.item_content)
+
+
 def _leaf(table: torch.Tensor) -> torch.Tensor:
     """Return a table's values, which gather gradients from 0 if the table has any."""
     leaf = table.detach()
@@ -48,7 +62,7 @@ class Runs:
     def begin(self, batch: Batch) -> None:
         """Give the model its tables anew if this batch, which is about to be passed forward, is the first of a run."""
         if self.length and self.done % self.length == 0:
-            self.computed = self.model.tables(batch.item_content)
+            self.computed = _computed(self.model, batch)
             self.model.held = tuple(_leaf(table) for table in self.computed)
 
     def end(self) -> None:

@@ -1,7 +1,8 @@
-"""Shared tables: trained as if nothing were shared where runs have one batch, by the run's mean where they have more."""
+"""Shared tables: with runs of one batch it is ordinary training, with longer ones they get their batches' mean."""
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 
 import pytest
@@ -40,7 +41,9 @@ class Tabled(Model):
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         items, users = self.shared(batch)
-        return look_up(items, batch.item) * users[batch.user]  # one taken in place, one as PyTorch has it
+        own = self.second(torch.tanh(self.first(batch.item_content[batch.item])))  # trained with every batch, too
+        # Of the tables one is taken in place, one as PyTorch has it.
+        return look_up(items, batch.item) * users[batch.user] + own * self.user(batch.user)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         return self.hidden(batch).sum(1) + self.output(batch.content).squeeze(1)
@@ -92,7 +95,8 @@ def test_a_run_takes_the_mean_of_its_batches_gradients(training: Batches) -> Non
     optimiser = torch.optim.Adam(by_hand.parameters(), lr=SCHEDULE.learning_rate)
     every = [(batch._replace(content=batch.content.clone()), clicks) for batch, clicks in batches_in_order(training, 0)]
     for run in (every[:3], every[3:]):
-        tables = by_hand.tables(run[0][0].item_content)
+        start = copy.deepcopy(by_hand)  # the gradient of the tables is that at the start of the run
+        tables = start.tables(run[0][0].item_content)
         sums = [torch.zeros_like(table) for table in tables]
         for number, (batch, clicks) in enumerate(run):
             values = tuple(table.detach().clone().requires_grad_() for table in tables)
@@ -102,6 +106,9 @@ def test_a_run_takes_the_mean_of_its_batches_gradients(training: Batches) -> Non
             sums = [total + value.grad for total, value in zip(sums, values, strict=True)]
             if number == len(run) - 1:
                 torch.autograd.backward(tables, [total / len(run) for total in sums])
+                for parameter, at_start in zip(by_hand.parameters(), start.parameters(), strict=True):
+                    parts = [one for one in (parameter.grad, at_start.grad) if one is not None]
+                    parameter.grad = sum(parts) if parts else None
             optimiser.step()
     for one, other in zip(tabled.parameters(), by_hand.parameters(), strict=True):
         torch.testing.assert_close(one, other, atol=1e-6, rtol=0)
