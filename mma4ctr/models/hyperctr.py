@@ -106,7 +106,8 @@ class HyperCTR(Model):
     def prepare(self, training: Rows, seed: int) -> None:
         """Learn what users are interested in, and build the hypergraphs that follow from it."""
         if self.is_hyper:
-            batch, _ = next(iter(training.batches(1)))
+            first = torch.zeros(1, dtype=torch.int64, device=self.user.weight.device)
+            batch, _ = next(iter(training.batches(1, first)))
             content = self.modalities.of(batch.item_content)  # type: ignore[arg-type]
             self.interests = interests_of(
                 self.clicks, self.sizes.users, self.sizes.slots, content, self.config.embedding, self.config.passes,

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from mma4ctr.models.contract import Graph
 
 STREAM = 11  # tells these draws apart from others of the same seed
-CLICKS = 512  # in a batch
-RATE = 0.005  # the learning rate
+CLICKS = 256  # in a batch, each against all others: more take longer for a click
+RATE = 0.01  # the learning rate
 
 
 class UserInterest:
@@ -41,14 +42,16 @@ class UserInterest:
         self.bilinear = drawn(width, width, width**-0.5)
         self.projections = [drawn(one.shape[1], width, max(one.shape[1], 1) ** -0.5) for one in content]
 
-    @property
-    def parameters(self) -> list[torch.Tensor]:
-        """What is trained."""
-        return [self.users, self.items, self.bilinear, *self.projections]
+    def optimisers(self) -> list[torch.optim.Optimizer]:
+        """Return what trains the two tables, of whose rows a batch has few, and the rest."""
+        return [torch.optim.SparseAdam([self.users, self.items], lr=RATE),
+                torch.optim.Adam([self.bilinear, *self.projections], lr=RATE)]  # fmt: skip
 
     def sides(self, users: torch.Tensor, items: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return both sides of f: queries (n, width) of clicks, and keys (modalities, n, width) of their items."""
-        queries = (self.users[users] * self.items[items]) @ self.bilinear
+        own = (functional.embedding(places, table, sparse=True)
+               for places, table in ((users, self.users), (items, self.items)))  # fmt: skip
+        queries = torch.mul(*own) @ self.bilinear
         keys = [one[items] @ projection for one, projection in zip(self.content, self.projections, strict=True)]
         return queries, torch.stack(keys)
 
@@ -89,7 +92,7 @@ def interests_of(
     """
     rng, device = np.random.default_rng([seed, STREAM]), content[0].device
     network = UserInterest(users, len(content[0]), content, width, rng)
-    optimiser = torch.optim.Adam(network.parameters, lr=RATE, foreach=True)
+    optimisers = network.optimisers()
     sums, counts = torch.zeros(users, len(content), device=device), torch.zeros(users, 1, device=device)
     found = torch.zeros(slots, users, len(content), device=device)
     for slot in range(slots):
@@ -98,10 +101,12 @@ def interests_of(
         for _ in range(passes):
             order = torch.from_numpy(rng.permutation(len(here))).to(device)
             for places in order.split(CLICKS) if len(order) else ():
-                optimiser.zero_grad()
+                for optimiser in optimisers:
+                    optimiser.zero_grad()
                 network.loss(of_slot[0][places], of_slot[1][places]).backward()
-                optimiser.step()
-        for some_users, some_items in zip(*(column.split(8 * CLICKS) for column in of_slot), strict=True):
+                for optimiser in optimisers:
+                    optimiser.step()
+        for some_users, some_items in zip(*(column.split(16 * CLICKS) for column in of_slot), strict=True):
             sums.index_add_(0, some_users, network.interests(some_users, some_items))
             counts.index_add_(0, some_users, torch.ones(len(some_users), 1, device=device))
         found[slot] = sums / counts.clamp(min=1)
