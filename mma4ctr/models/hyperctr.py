@@ -114,7 +114,7 @@ class HyperCTR(Model):
                 seed,
             )  # fmt: skip
         for graphs, incidence in zip(self.graphs, self._incidences(seed), strict=True):
-            graphs.connect(incidence)  # type: ignore[operator]
+            graphs.connect(incidence, self.interests.device)  # type: ignore[operator]
 
     def tables(self, item_content: torch.Tensor | None) -> Tables:
         """Return the projected content of the items (items + 1, width), and what nodes are in each slot.

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
 
-from mma4ctr.models.parts.shared import look_up
+from mma4ctr.models.parts.slots import seen_before
+from mma4ctr.models.parts.sparse import Rows, bounds_of, product
 
 START_OF_WEIGHT = float(np.log(np.e - 1))  # its softplus is 1
 
@@ -92,32 +92,6 @@ def pairs_of(users: np.ndarray, items: np.ndarray, slots: np.ndarray, sizes: tup
     return Incidence(ends.reshape(-1), np.repeat(np.arange(len(pairs)), 2), np.zeros(len(pairs), dtype=np.int64))
 
 
-def _sums(values: torch.Tensor, places: torch.Tensor, bounds: torch.Tensor) -> torch.Tensor:
-    """Return the sum (n, width) of the rows of `values` at ``places[bounds[k] : bounds[k + 1]]``, for each k."""
-    if not len(places):
-        return values.new_zeros(len(bounds) - 1, values.shape[1])
-    return functional.embedding_bag(places, values, bounds, mode="sum", include_last_offset=True)
-
-
-class _Product(torch.autograd.Function):
-    """A sparse matrix of zeros and ones times a dense one; its gradient is that of the transposed matrix."""
-
-    @staticmethod
-    def forward(
-        ctx: Any, values: torch.Tensor, rows: tuple[torch.Tensor, torch.Tensor],
-        columns: tuple[torch.Tensor, torch.Tensor],
-    ) -> torch.Tensor:  # fmt: skip
-        ctx.columns = columns
-        return _sums(values, *rows)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> tuple[torch.Tensor, None, None]:  # type: ignore[override]
-        return _sums(gradient.contiguous(), *ctx.columns), None, None
-
-
-product: Callable[..., torch.Tensor] = _Product.apply
-
-
 def inverse(values: torch.Tensor, power: float = 1.0) -> torch.Tensor:
     """Return values ** -power, 0 where a value is 0: a degree of none."""
     some = values > 0
@@ -136,43 +110,37 @@ class Hypergraphs(nn.Module):
     incidence : Incidence
     """
 
-    steps: torch.Tensor  # (slots,) int64
     node: torch.Tensor  # (entries,) int32, by hyperedge
     edge: torch.Tensor  # (entries,) int32, by node
     edge_bounds: torch.Tensor  # (hyperedges + 1,) int32: where each hyperedge's entries are in `node`
     node_bounds: torch.Tensor  # (slots * nodes + 1,) int32: where each node's entries are in `edge`
     kind: torch.Tensor  # (hyperedges,) int64
     degrees: torch.Tensor  # (slots * nodes, kinds) float32: how many hyperedges of each kind a node is in
+    met: torch.Tensor  # (nodes, slots) bool: whether it is in any
 
     def __init__(self, nodes: int, slots: int, kinds: int, incidence: Incidence) -> None:
         super().__init__()
         self.nodes, self.slots, self.kinds = nodes, slots, kinds
-        self.register_buffer("steps", torch.arange(slots))
-        self.connect(incidence)
+        self.connect(incidence, torch.device("cpu"))
 
-    def connect(self, incidence: Incidence) -> None:
-        """Take other hyperedges."""
+    def connect(self, incidence: Incidence, device: torch.device) -> None:
+        """Take other hyperedges, on a device."""
         nodes, edges, kinds = incidence
         places = self.nodes * self.slots
         by_node = np.argsort(nodes, kind="stable")
         counts = np.bincount(nodes * self.kinds + kinds[edges], minlength=places * self.kinds)
         # The matrix twice, by hyperedges and by nodes: what is summed, and where each sum begins and ends.
         arrays = {
-            "node": nodes.astype(np.int32), "edge": edges[by_node].astype(np.int32),
-            "edge_bounds": np.searchsorted(edges, np.arange(len(kinds) + 1)).astype(np.int32),
-            "node_bounds": np.searchsorted(nodes[by_node], np.arange(places + 1)).astype(np.int32),
-            "kind": kinds.astype(np.int64), "degrees": counts.reshape(places, self.kinds).astype(np.float32),
-        }  # fmt: skip
+            "node": nodes.astype(np.int32),
+            "edge": edges[by_node].astype(np.int32),
+            "edge_bounds": bounds_of(edges, len(kinds)),
+            "node_bounds": bounds_of(nodes[by_node], places),
+            "kind": kinds.astype(np.int64),
+            "degrees": counts.reshape(places, self.kinds).astype(np.float32),
+            "met": (counts.reshape(self.slots, self.nodes, self.kinds).sum(2) > 0).T,
+        }
         for name, array in arrays.items():
-            self.register_buffer(name, torch.from_numpy(array).to(self.steps.device))
-
-    def members_to_edges(self, values: torch.Tensor) -> torch.Tensor:
-        """Return H^T values: the sum (hyperedges, width) of the members' values (slots * nodes, width)."""
-        return product(values, (self.node, self.edge_bounds), (self.edge, self.node_bounds))
-
-    def edges_to_members(self, values: torch.Tensor) -> torch.Tensor:
-        """Return H values: the sum (slots * nodes, width) of the hyperedges' values (hyperedges, width)."""
-        return product(values, (self.edge, self.node_bounds), (self.node, self.edge_bounds))
+            self.register_buffer(name, torch.from_numpy(np.ascontiguousarray(array)).to(device))
 
     def forward(self, values: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
         """Return D_v^-1/2 H W D_e^-1 H^T D_v^-1/2 values, what Eq. 5 does to nodes before its layer and activation.
@@ -185,25 +153,13 @@ class Hypergraphs(nn.Module):
         """
         scale = inverse(self.degrees.to(values.dtype) @ weights, 0.5).unsqueeze(1)
         size = inverse(self.edge_bounds.diff().to(values.dtype))
-        edges = self.members_to_edges(scale * values) * (weights[self.kind] * size).unsqueeze(1)
-        return scale * self.edges_to_members(edges)
+        by_edge, by_node = Rows(self.node, self.edge_bounds), Rows(self.edge, self.node_bounds)
+        edges = product(scale * values, by_edge, by_node) * (weights[self.kind] * size).unsqueeze(1)
+        return scale * product(edges, by_node, by_edge)
 
     def before(self, table: torch.Tensor, nodes: torch.Tensor, slot: torch.Tensor) -> torch.Tensor:
-        """Return the mean (rows, width) of each row's node over the slots before the row's in which it is met.
-
-        It is 0 for a node that is in no hyperedge of these slots.
-
-        Parameters
-        ----------
-        table : (slots * nodes, width) float tensor
-            What the nodes are in each slot.
-        nodes, slot : (rows,) int64 tensors
-        """
-        places = self.steps * self.nodes + nodes.unsqueeze(1)
-        met = functional.embedding(places, self.degrees).sum(2) > 0
-        weights = (met & (self.steps < slot.unsqueeze(1))).to(table.dtype)
-        weights = weights / weights.sum(1, keepdim=True).clamp(min=1)
-        return torch.bmm(weights.unsqueeze(1), look_up(table, places)).squeeze(1)
+        """Return `seen_before` of what these hypergraphs made of their nodes; 0 for a node that was in no hyperedge."""
+        return seen_before(table, self.met, nodes, slot)
 
 
 class Theta(nn.Linear):
