@@ -1,4 +1,4 @@
-"""HyperCTR (He, Chen, Wang, Li, Lim, SIGIR 2021): hypergraphs of users and of items in every modality and time slot.
+"""HyperCTR (He et al., CIKM 2021): hypergraphs of users and of items in every modality and time slot.
 
 docs/models/graphs.md says how each part is read where the paper leaves more than one way.
 """

@@ -1,4 +1,4 @@
-"""Hypergraphs of time slots and the convolution over them: Eq. 5 of HyperCTR (SIGIR 2021), after HGNN (AAAI 2019)."""
+"""Hypergraphs of time slots and the convolution over them: Eq. 5 of HyperCTR (CIKM 2021), after HGNN (AAAI 2019)."""
 
 from __future__ import annotations
 

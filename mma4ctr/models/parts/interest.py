@@ -1,4 +1,4 @@
-"""How far users are interested in modalities: HyperCTR's pre-training (He et al., SIGIR 2021, 2.3.1, Eq. 9 and 10).
+"""How far users are interested in modalities: HyperCTR's pre-training (He et al., CIKM 2021, 2.3.1, Eq. 9 and 10).
 
 It goes through the clicks along time, and a slot's interests are taken when its clicks have been learned: nothing of
 what a later slot holds is in them.

@@ -9,7 +9,7 @@ from torch.nn import functional
 
 
 class TemporalAttention(nn.Module):
-    """Self-attention and a feed-forward network (He et al., SIGIR 2021, Eq. 1-4), at the last place of a sequence.
+    """Self-attention and a feed-forward network (He et al., CIKM 2021, Eq. 1-4), at the last place of a sequence.
 
     Neither a residual nor a normalisation follows, as printed. Places before the last one need no query.
 
@@ -35,7 +35,7 @@ class TemporalAttention(nn.Module):
 
 
 class Fusion(nn.Linear):
-    """W^T of the outer product of (a, 1) and (b, 1), flattened (He et al., SIGIR 2021, Eq. 6).
+    """W^T of the outer product of (a, 1) and (b, 1), flattened (He et al., CIKM 2021, Eq. 6).
 
     Parameters
     ----------
