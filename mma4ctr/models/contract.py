@@ -31,6 +31,8 @@ EARLY_STOP: Mapping[str, object] = MappingProxyType(
     {"loss": "bce", "patience": 2, "lr_change": False, "batch_size": 512}
 )
 
+Tables = tuple[torch.Tensor, ...]  # what a model computes for many batches at once; see `Model.tables`
+
 
 class Batch(NamedTuple):
     """Some rows as a model sees them; what it does not need is None.
@@ -150,6 +152,11 @@ class Model(nn.Module):
         are trained on a GPU step by step.
     is_shared : bool
         Whether several processes of torchrun may train it together, each on its share of every batch.
+    refreshes : int
+        How often an epoch computes the shared tables anew, 0 for a model without any; see `tables`. A model with some
+        is neither captured nor shared.
+    held : tuple of tensors or None
+        The shared tables while batches are gone through; None outside.
     """
 
     version: ClassVar[int] = 1
@@ -158,9 +165,11 @@ class Model(nn.Module):
     schedule: ClassVar[Mapping[str, object]] = MappingProxyType({})
     is_captured: ClassVar[bool] = False
     is_shared: ClassVar[bool] = True
+    refreshes: int = 0
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
         super().__init__()
+        self.held: Tables | None = None
 
     def prepare(self, training: Rows, seed: int) -> None:
         """Learn from the training rows what is fixed before the first epoch.
@@ -168,6 +177,18 @@ class Model(nn.Module):
         It stays in buffers, or in parameters that no longer require a gradient: a checkpoint has both. What is drawn
         follows from `seed` alone.
         """
+
+    def tables(self, item_content: torch.Tensor | None) -> Tables:
+        """Return the shared tables: what does not depend on a batch's rows, such as nodes after a graph's convolution.
+
+        They are computed once for many batches, see `training.tables`. What else of the model has a part in a batch is
+        trained with every batch; what has a part in these tables alone, `refreshes` times in an epoch.
+        """
+        return ()
+
+    def shared(self, batch: Batch) -> Tables:
+        """Return the shared tables for a batch: those that are held, or computed for it alone."""
+        return self.tables(batch.item_content) if self.held is None else self.held
 
     def hidden(self, batch: Batch) -> torch.Tensor | None:
         """Return the last hidden layer (rows, width) of a batch, None where a model has none to show."""

@@ -19,6 +19,7 @@ from mma4ctr.models.losses import LOSSES, Loss
 from mma4ctr.schedule import Schedule
 from mma4ctr.training.batches import Batches
 from mma4ctr.training.negatives import training_rows
+from mma4ctr.training.tables import Runs, scored
 
 T = TypeVar("T")
 EVALUATION_ROWS = 8_192  # rows scored at a time
@@ -91,12 +92,15 @@ class Engine:
         rows = training_rows(batches, schedule, model, epoch, attempt)
         total, number = torch.zeros((), device=batches.clicks.device), 0
         order = order_of_rows(len(rows), schedule, epoch, attempt).to(batches.clicks.device)
-        for batch, clicks in rows.batches(schedule.batch_size, order):
-            loss = whole_loss(rows.loss, model, batch, clicks)
-            optimiser.zero_grad()
-            loss.backward()
-            optimiser.step()
-            total, number = total + loss.detach(), number + 1
+        with Runs(model, -(-len(rows) // schedule.batch_size)) as runs:
+            for batch, clicks in rows.batches(schedule.batch_size, order):
+                runs.begin(batch)
+                loss = whole_loss(rows.loss, model, batch, clicks)
+                optimiser.zero_grad()
+                loss.backward()
+                runs.end()
+                optimiser.step()
+                total, number = total + loss.detach(), number + 1
         return float(total) / number
 
     def log_odds(self, model: Model, batches: Batches) -> torch.Tensor:
@@ -124,14 +128,14 @@ class Engine:
 def log_odds_of(model: Model, batches: Iterator[tuple[Batch, torch.Tensor]]) -> torch.Tensor:
     """Return the log-odds (rows,) float32 of the rows of some batches, on the device."""
     model.eval()
-    return torch.cat([model(batch) for batch, _ in batches])
+    return torch.cat([model(batch) for batch, _ in scored(model, batches)])
 
 
 @torch.inference_mode()
 def hidden_of(model: Model, batches: Batches) -> np.ndarray | None:
     """Return the last hidden layer (rows, width) float32 of all rows of a part, None where a model has none to show."""
     model.eval()
-    layers = (model.hidden(batch) for batch, _ in batches.batches(EVALUATION_ROWS))
+    layers = (model.hidden(batch) for batch, _ in scored(model, batches.batches(EVALUATION_ROWS)))
     found = [layer for layer in layers if layer is not None]
     return torch.cat(found).cpu().numpy() if found else None
 
