@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import EARLY_STOP, Batch, Graph, Model, Rows, Sizes
-from mma4ctr.models.layers import Normalisation
+from mma4ctr.models.layers import Normalisation, initialise
 from mma4ctr.models.parts.fields import Fields, Linear, NormalisedTower
 from mma4ctr.models.parts.grda import GRDA, strength_of
 from mma4ctr.models.parts.sequence import require_at_least_0, require_at_least_1
@@ -23,6 +23,7 @@ from mma4ctr.models.parts.tower import require_tower
 GATE = 0.6  # where gates start, but for a difference of at most `SPREAD`, as in the authors' code
 SPREAD = 0.001
 SEED_OF_SEARCH = 5  # tells these draws apart from all others of a seed
+ATTEMPT = 2**31  # what a search starts from: no attempt of the training has this number
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,9 +34,9 @@ class Config:
     deep: bool = True
     hidden: tuple[int, ...] = (200, 80)
     dropout: float = 0.0
-    search_epochs: int = 1
+    search_epochs: int = 2
     search_batch: int = 256
-    search_rate: float = 1e-3
+    search_rate: float = 1e-2
     search_gate_rate: float = 1.0
     search_threshold: float = 1.2
     search_mu: float = 0.8
@@ -65,7 +66,7 @@ class AutoFIS(Model):
     log-odds = b + linear + sum over the kept pairs of gate * normalised <field, field>, + a tower over all fields.
     """
 
-    version = 1
+    version = 2
     needs: ClassVar[frozenset[str]] = frozenset({"user", "item", "context", "item_content"})
     Config = Config
     schedule = EARLY_STOP
@@ -100,15 +101,23 @@ class AutoFIS(Model):
         return scores if self.tower is None else scores + self.tower(fields.flatten(1))
 
     def prepare(self, training: Rows, seed: int) -> None:
-        """Search on a copy of the model, and keep the pairs whose gate does not end at 0; weights stay as they are."""
+        """Search on a copy of the model, started anew from the seed, and keep the pairs whose gate does not end at 0.
+
+        Where all gates end there, the pair that was the furthest from 0 before it was shrunk is kept: without any, this
+        would be no factorisation machine. The weights of the model itself stay as they are.
+        """
         self.kept.fill_(1)
         if self.config.search_epochs:
             searched = copy.deepcopy(self)
-            searched.search(training, seed)
-            self.kept.copy_(searched.output.weight.detach().squeeze(0) != 0)
+            initialise(searched, seed, ATTEMPT, self.output.bias.item())  # which no attempt at training draws
+            unshrunk = searched.search(training, seed).squeeze(0).abs()
+            kept = searched.output.weight.detach().squeeze(0) != 0
+            self.kept.copy_(kept if kept.any() else unshrunk == unshrunk.max())
 
-    def search(self, training: Rows, seed: int) -> None:
+    def search(self, training: Rows, seed: int) -> torch.Tensor:
         """Train the gates with GRDA and all else with Adam, both on each batch: nothing is dropped out.
+
+        Returns the gates (1, pairs) before they were last shrunk.
 
         The paper's strength c = 0.0005 shrinks the gates by about 1.2 in the steps that its Avazu takes; here c is such
         that `search_threshold` is reached with the last step, however many there are.
@@ -134,3 +143,4 @@ class AutoFIS(Model):
                 loss.backward()
                 for optimiser in optimisers:
                     optimiser.step()
+        return optimisers[1].state[gates]["sum"]

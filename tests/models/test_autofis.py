@@ -140,6 +140,31 @@ def test_the_refit_learns_what_the_kept_pair_says() -> None:
         assert metrics.auc(wanted, model.eval()(tested).numpy()) > 0.9
 
 
+def test_what_is_kept_follows_from_the_seed_alone() -> None:
+    model, kept = new(deep=False, search_threshold=0.5, search_batch=50), []
+    for seed, attempt in ((1, 0), (1, 1), (2, 0)):
+        initialise(model, 0, attempt, -1.0)
+        model.prepare(Planted(), seed)
+        kept.append(model.kept.tolist())
+    assert kept[0] == kept[1] != kept[2]
+    assert 1 < sum(kept[0]) < 15
+
+
+def test_the_defaults_find_a_pair_in_few_rows() -> None:
+    kept = []
+    for seed in range(3):
+        model = new(hidden=(200, 80))
+        model.prepare(Planted(4_000), seed)
+        kept.append(model.kept.tolist())
+    assert all(one[PAIRS.index((0, 3))] for one in kept) and max(map(sum, kept)) <= 3
+
+
+def test_one_pair_stays_where_all_gates_close() -> None:
+    model = new(deep=False, search_threshold=1e9)
+    model.prepare(Planted(), seed=1)
+    assert model.kept.sum() == 1
+
+
 def test_without_a_search_or_shrinking_every_pair_is_kept() -> None:
     for options in ({"search_epochs": 0}, {"search_threshold": 0.0, "search_batch": 400}):
         model = new(dropout=0.5, **options)

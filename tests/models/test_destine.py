@@ -226,6 +226,12 @@ def test_what_two_fields_say_together_is_learnt(options: dict) -> None:
         assert metrics.auc(clicks_of(tested).numpy(), model.eval()(tested).numpy()) > 0.8
 
 
+def test_something_of_an_item_is_left() -> None:
+    assert Fields(SIZES, 3, ids=False).number == FIELDS - 1
+    with pytest.raises(UserError, match="nothing of an item is left"):
+        new(ids=False, contents=False)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Batch, Sizes
 from mma4ctr.models.layers import Normalisation
 from mma4ctr.models.parts.items import Table
@@ -31,12 +32,19 @@ class Fields(nn.Module):
     ----------
     number : int
         How many fields there are.
+
+    Raises
+    ------
+    UserError
+        If neither the item's id nor its modalities are.
     """
 
     first: torch.Tensor
 
     def __init__(self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True) -> None:
         super().__init__()
+        if not ids and not contents:
+            raise UserError("ids=false contents=false: nothing of an item is left; leave one of them true")
         values = (sizes.users, *([sizes.items] if ids else []), *sizes.context)
         self.ids = ids
         self.embeddings = Table(sum(values), width)
