@@ -231,7 +231,8 @@ def test_only_the_clicks_of_the_flipped_rows_differ(as_it_is: Outcome, task: str
 def test_every_other_artefact_stays_to_the_byte(as_it_is: Outcome, version: str, part: int, request) -> None:
     before, after = clean_artefacts(as_it_is.paths), clean_artefacts(request.getfixturevalue(version).paths)
     assert set(before) == set(after)
-    assert len([name for name in before if "_clean_" in name]) == len(TASKS) * len(MODALITIES)
+    assert len([name for name in before if "_clean_pca_" in name]) == len(TASKS) * len(MODALITIES)
+    assert len([name for name in before if name.endswith("_clean_moments.npy")]) == len(TASKS)
     assert [name for name in before if before[name] != after[name]] == []
 
 

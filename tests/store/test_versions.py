@@ -119,7 +119,8 @@ def test_a_version_that_goes_back_is_refused_too(
         SCRIPTS[STEP_1](argv)
         get_user_embedding.main(argv)
     line = refusal(capfd, get_user_embedding.main, argv)
-    assert "written by version 3 of preprocess_inter.py, this is version 2; rerun python preprocess_inter.py" in line
+    now = records.STEPS[STEP_1].version
+    assert f"written by version {now + 1} of {STEP_1}, this is version {now}; rerun python {STEP_1}" in line
     assert run_with_what_it_asks_for(STEP_3, argv, capfd) == [STEP_1]
 
 
