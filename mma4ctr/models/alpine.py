@@ -23,7 +23,7 @@ COMPARED = 2**21  # pairs of items that are compared at a time: 16 MB
 class Config:
     """What ALPINE can be told; see docs/models/memory.md."""
 
-    embedding: int = 64
+    embedding: int = 32
     history_length: int = 20
     edges: int = 1
     hidden: tuple[int, ...] = (128,)

@@ -24,7 +24,7 @@ BOUND = 5.0  # of the scores of forward attention, before they are projected
 class Config:
     """`embedding`: of either level; `block_length`: how many clicks a block has, the last block the most recent."""
 
-    embedding: int = 64
+    embedding: int = 32
     history_length: int = 40
     block_length: int = 10
     heads: int = 8

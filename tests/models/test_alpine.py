@@ -213,7 +213,7 @@ def test_wrong_settings_are_refused() -> None:
         with pytest.raises(UserError, match=message):
             new("alpine", **options)
     config = registry.load("alpine").Config()
-    assert (config.embedding, config.history_length, config.hidden, config.edges) == (64, 20, (128,), 1)
+    assert (config.embedding, config.history_length, config.hidden, config.edges) == (32, 20, (128,), 1)
 
 
 @pytest.mark.parametrize("name", ["history", "unclicked"])

@@ -141,7 +141,7 @@ def test_what_the_history_says_is_learnt() -> None:
     ("options", "message"),
     [
         ({"block_length": 0}, "block_length is 0, expected 1 or more"),
-        ({"heads": 7}, "embedding is 64, of which both levels together are 128: expected a multiple of the 7 heads"),
+        ({"heads": 7}, "embedding is 32, of which both levels together are 64: expected a multiple of the 7 heads"),
         ({"hidden": ()}, r"hidden is \(\), expected widths of 1 or more"),
     ],
 )
