@@ -14,7 +14,7 @@ import contextlib
 import dataclasses
 import functools
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from load_path import load_path
 from mma4ctr import cli, memory
@@ -24,8 +24,8 @@ from mma4ctr.data.registry import dataset_of, task_of
 from mma4ctr.models import registry
 from mma4ctr.models.losses import LOSSES
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
-from mma4ctr.runs import fit
-from mma4ctr.runs.run import native
+from mma4ctr.runs import fit, ranking
+from mma4ctr.runs.run import Run, native
 from mma4ctr.schedule import NEGATIVES, OBSERVED, Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.training.devices import DEVICES, device_of, engine_of
@@ -46,6 +46,8 @@ def parser() -> argparse.ArgumentParser:
                       help=f"{', '.join(registry.names())} (default: {registry.DEFAULT})")  # fmt: skip
     made.add_argument("--set", nargs="+", default=[], metavar="NAME=VALUE", help="what the model's Config has")
     add_schedule_arguments(made)
+    made.add_argument("--unmet", type=at_least_1, metavar="N",
+                      help="set each test click against N items that its user never met, too")  # fmt: skip
     made.add_argument("--device", choices=DEVICES, default="auto")
     cli.add_protocol_argument(made, PROTOCOLS)
     made.add_argument("--user_order", choices=USER_ORDERS, help="default: user_order of path.json")
@@ -83,6 +85,13 @@ def schedule_of(args: argparse.Namespace) -> Schedule:
     return Schedule(**{**registry.load(args.model).schedule, **given})
 
 
+def against_unmet(number: int | None, run: Run) -> Iterator[str]:
+    """Yield the line about the ranking test of a finished run, if one was asked for."""
+    if number is not None:
+        found = ranking.evaluate(run, number)
+        yield f"AUC {found['auc']:.4f} of {found['clicks']:,} test clicks against {number:,} unmet items each"
+
+
 def with_user_order(settings: Settings, order: str | None, protocol: str) -> Settings:
     """Return the settings with the order of users that was asked for; refuse one that a protocol takes no notice of."""
     if order is None:
@@ -114,7 +123,7 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
                 if warning not in warned:
                     warnings.warn(warning, stacklevel=1)
                 warned.add(warning)
-            fit.finish(run, engine)
+            fit.finish(run, engine, functools.partial(against_unmet, args.unmet))
             done.append(run.id)
     return done
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
@@ -101,8 +101,8 @@ def fit(run: Run, engine: Engine) -> None:
     })  # fmt: skip
 
 
-def report(run: Run, *, finished_before: bool) -> None:
-    """Print what a finished run found; the last line is for programs."""
+def report(run: Run, *, finished_before: bool, further: Iterable[str] = ()) -> None:
+    """Print what a finished run found, and `further` lines; the last line is for programs."""
     found = folder.read_metrics(run.settings, run.id)
     again = " (finished before; not repeated)" if finished_before else ""
     model = "" if run.model == registry.DEFAULT else f"{run.model}, "
@@ -117,20 +117,22 @@ def report(run: Run, *, finished_before: bool) -> None:
     if found["auc_low"] is not None:
         interval = f"AUC 95 % interval {found['auc_low']:.4f} to {found['auc_high']:.4f} over test users"
     print(f"  {interval}, GAUC {gauc}, {found['test_positives']:,} test positives")
+    for line in further:
+        print(f"  {line}")
     for remark in found["remarks"]:
         print(f"  BEWARE: {remark}")
     print(f"AUC={found['auc']:.4f} LogLoss={found['logloss']:.4f} protocol={run.protocol} run={run.id}", flush=True)
 
 
-def finish(run: Run, engine: Engine) -> None:
-    """Do a run unless it is finished, and say what it found."""
+def finish(run: Run, engine: Engine, further: Callable[[Run], Iterable[str]] = lambda run: ()) -> None:
+    """Do a run unless it is finished, and say what it found, with `further` lines about the finished run."""
     with folder.writing(run.settings, run.id) if engine.is_first else contextlib.nullcontext():
         finished_before = engine.agreed(folder.is_finished(run.settings, run.id))
         if not finished_before:
             fit(run, engine)
     if engine.is_first:
         folder.rebuild_results(run.settings)
-        report(run, finished_before=finished_before)
+        report(run, finished_before=finished_before, further=further(run))
 
 
 def finish_in_silence(run: Run) -> str:

@@ -26,9 +26,9 @@ def occurring(table: np.ndarray, index: np.ndarray) -> tuple[np.ndarray, np.ndar
 
 
 class PartContent:
-    """The content of the users and items that occur in a part.
+    """The content of the users and items that occur in a part, or of every item there is.
 
-    Because no others are kept, the lowest and highest value of a column over the part's rows is that over the two
+    Where no others are kept, the lowest and highest value of a column over the part's rows is that over the two
     tables, and scaling the tables once scales every batch.
 
     Attributes
@@ -38,9 +38,11 @@ class PartContent:
         Row of `users`, and of `items`, of each row of the part.
     """
 
-    def __init__(self, content: Content, rows: np.ndarray, device: torch.device) -> None:
+    def __init__(self, content: Content, rows: np.ndarray, device: torch.device, *, every_item: bool = False) -> None:
         users, user_places = occurring(content.users, rows[:, 0])
-        items, item_places = occurring(content.items, content.places[rows[:, 1]])
+        items, item_places = content.items.copy(), content.places[rows[:, 1]]
+        if not every_item:
+            items, item_places = occurring(content.items, item_places)
         self.users, self.items = (torch.from_numpy(table).to(device) for table in (users, items))
         self.places = user_places, item_places
         self.factor: torch.Tensor | None = None
@@ -110,6 +112,8 @@ class Batches:
     inputs : Inputs
     part : str
     device : torch.device
+    every_item : bool
+        Whether items that do not occur in the part may be shown, too; see `with_items`.
 
     Attributes
     ----------
@@ -121,11 +125,11 @@ class Batches:
     content : PartContent or None
     """
 
-    def __init__(self, inputs: Inputs, part: str, device: torch.device) -> None:
-        self.inputs, self.needs = inputs, inputs.needs
+    def __init__(self, inputs: Inputs, part: str, device: torch.device, *, every_item: bool = False) -> None:
+        self.inputs, self.needs, self.every_item = inputs, inputs.needs, every_item
         self.rows = rows = inputs.task.part(part)
         self.clicks = torch.from_numpy(rows[:, 2].astype(np.float32)).to(device)
-        self.content = PartContent(inputs.content, rows, device) if inputs.content else None
+        self.content = PartContent(inputs.content, rows, device, every_item=every_item) if inputs.content else None
         self.item_content: torch.Tensor | None = None
         columns: dict[str, np.ndarray] = {}
         if self.content and "content" in self.needs:
@@ -188,14 +192,16 @@ class Batches:
     @functools.cached_property
     def _of_items(self) -> Columns:
         """What a row gets for another item: its place in the content, and values of context, by item index."""
-        device, number, items = self.clicks.device, self.inputs.items, self.rows[:, 1]
+        device, number, rows = self.clicks.device, self.inputs.items, self.inputs.task.rows
         found: Columns = {}
-        if "item_place" in self.columns and self.content:
-            places = np.zeros(number, dtype=np.int64)
-            places[items] = self.content.places[1]
+        if "item_place" in self.columns and self.content and self.inputs.content:
+            places = self.inputs.content.places.astype(np.int64)
+            if not self.every_item:
+                places[self.rows[:, 1]] = self.content.places[1]
             found["item_place"] = torch.from_numpy(places).to(device)
-        if "context" in self.columns:
-            is_of_item, values = of_items(self.columns["context"].cpu().numpy(), items, number)
+        if "context" in self.columns and self.inputs.context:
+            context = self.inputs.context.of(rows, np.arange(len(rows)))
+            is_of_item, values = of_items(context, rows[:, 1], number)
             found |= {
                 "context": torch.from_numpy(values).to(device),
                 "of_item": torch.from_numpy(is_of_item).to(device),
@@ -211,7 +217,7 @@ class Batches:
         ----------
         places : (n,) int64 tensor
         items : (k, n) int64 tensor
-            Items that have rows in this part.
+            Items that have rows in this part, or in any with `every_item`.
 
         Returns
         -------
