@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.linear_model import LogisticRegression
 
 from baseline.adapter import Baseline
 from mma4ctr.data.registry import modalities_of
-from mma4ctr.evaluation import metrics, unseen
+from mma4ctr.evaluation import calibration, metrics, unseen
 from mma4ctr.grid.experiments import VARIANTS, Point, adaptive
 from mma4ctr.inputs import gather
 from mma4ctr.inputs.rows import TaskRows
@@ -25,14 +24,6 @@ from mma4ctr.training.trainer import Trainer
 TIMED_EPOCHS = 3  # of MMa4CTR; the fastest counts, since the first one warms up
 
 
-def calibrated_logloss(
-    validation: np.ndarray, validation_labels: np.ndarray, test: np.ndarray, labels: np.ndarray
-) -> float:
-    """Return the LogLoss of scores after Platt's scaling, fitted on the validation rows."""
-    fitted = LogisticRegression(C=1e6).fit(validation[:, None], validation_labels)
-    return metrics.logloss(labels, fitted.predict_proba(test[:, None])[:, 1].astype(np.float32))
-
-
 def same_rows(made: Baseline, task: TaskRows, folder: Path, seed: int, suffix: str) -> dict[str, float]:
     """Score the test rows of a task, keep the scores in the run's folder, and return the figures.
 
@@ -45,9 +36,9 @@ def same_rows(made: Baseline, task: TaskRows, folder: Path, seed: int, suffix: s
     seconds = time.perf_counter() - started
     figures = runs.save_predictions(folder, scores, test, seed, suffix)
     validation, labels = made.scores("validation"), task.part("validation")[:, 2]
-    calibrated = calibrated_logloss(validation, labels, scores, test[:, 2])
+    calibrated = calibration.calibrated_logloss(validation, labels, scores, test[:, 2])
     seen = unseen.figures(task.part("training"), test, scores)
-    return {**figures, "logloss_calibrated": calibrated, **seen, "test_seconds": seconds,
+    return {**figures, calibration.NAME: calibrated, **seen, "test_seconds": seconds,
             "valid_auc": metrics.auc(labels, validation)}  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Sequence
 
-from mma4ctr.evaluation import metrics, unseen
+from mma4ctr.evaluation import calibration, metrics, unseen
 from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
 from mma4ctr.grid.experiments import EXPERIMENTS
 from mma4ctr.inputs.rows import load_fused
@@ -72,7 +72,7 @@ def same_rows_table(runs: TaskRuns, others: Sequence[Tested]) -> Table:
         compared = [dataclasses.replace(row, reference=lambda variant: evaluations) for row in compared]
         note += COMPARED.format(f"{reference.label.text} after {reference.epochs} epochs")
     columns = [label_column("model"), EPOCHS, our_column("AUC", "auc"), our_column("LogLoss", "logloss"),
-               our_column("LogLoss, calibrated", "logloss_calibrated"), seen_column(runs)]  # fmt: skip
+               our_column("LogLoss, calibrated", calibration.NAME), seen_column(runs)]  # fmt: skip
     title = f"Baselines on the same rows ({runs.ours})"
     return build(title, columns, [*compared, *rows_of(rates)], note)
 

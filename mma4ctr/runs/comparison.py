@@ -18,7 +18,7 @@ class Summary:
     Attributes
     ----------
     figures : dict of str to float
-        Mean over seeds of each of `metrics.FIGURES`, by name; nan where it does not exist.
+        Mean over seeds of each figure of an evaluation, by name; nan where it does not exist.
     interval : (float, float)
         95 % interval of the mean AUC over test users.
     spread : float
@@ -44,7 +44,7 @@ def mean_replicates(evaluations: Sequence[Evaluation]) -> np.ndarray:
 
 def summarise(evaluations: Sequence[Evaluation]) -> Summary:
     """Return the figures of one setting over its seeds, all of them tested on the same rows."""
-    figures = {figure.name: of_seeds(evaluations, figure.name) for figure in metrics.FIGURES}
+    figures = {name: of_seeds(evaluations, name) for name in evaluations[0].figures}
     spread = float(figures["auc"].std(ddof=1)) if len(evaluations) > 1 else float("nan")
     means = {name: float(values.mean()) for name, values in figures.items()}
     return Summary(means, bootstrap.interval(mean_replicates(evaluations)), spread, len(evaluations))

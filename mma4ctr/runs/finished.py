@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mma4ctr.evaluation import calibration
 from mma4ctr.evaluation.metrics import FIGURES
 from mma4ctr.models import registry
 from mma4ctr.runs import folder as runs
@@ -28,7 +29,8 @@ class Evaluation:
     folder : Path
     epoch : int
     figures : dict
-        Each of `metrics.FIGURES` by name; None where it does not exist, or did not when the run was tested.
+        Each of `metrics.FIGURES`, and the calibrated LogLoss, by name; None where it does not exist, or did not when
+        the run was tested.
     rows : str
         What the test rows are; equal for runs that were tested on the same ones.
     remarks : tuple of str
@@ -131,8 +133,8 @@ class FinishedRun:
 
 
 def figures_in(content: Mapping[str, float | None]) -> dict[str, float | None]:
-    """Return each of `metrics.FIGURES` that a run's metrics have, None for the others."""
-    return {figure.name: content.get(figure.name) for figure in FIGURES}
+    """Return each figure of an `Evaluation` that a run's metrics have, None for the others."""
+    return {name: content.get(name) for name in (*(figure.name for figure in FIGURES), calibration.NAME)}
 
 
 def native_model(content: Mapping[str, Any]) -> str | None:

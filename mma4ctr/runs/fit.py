@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
 
 from mma4ctr import memory
-from mma4ctr.evaluation import metrics, remarks
+from mma4ctr.evaluation import calibration, metrics, remarks
 from mma4ctr.evaluation.bootstrap import FEWEST_USERS
 from mma4ctr.features import fusion
 from mma4ctr.inputs import gather
@@ -25,7 +25,7 @@ from mma4ctr.store import disk
 from mma4ctr.training.batches import Batches, batches_of_parts
 from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.devices import device_of, engine_of
-from mma4ctr.training.engine import Engine, hidden_of, probabilities_of
+from mma4ctr.training.engine import EVALUATION_ROWS, Engine, hidden_of, log_odds_of, probabilities_of
 from mma4ctr.training.trainer import Trainer
 
 
@@ -39,21 +39,31 @@ def build(run: Run) -> tuple[gather.Inputs, Model]:
     return inputs, registry.build(run.model, run.options, inputs.sizes, inputs.graph)
 
 
-def keep_evaluations(run: Run, test: Batches) -> Callable[[Model, dict[str, float]], None]:
+def calibrated(model: Model, parts: Mapping[str, Batches]) -> float:
+    """Return the LogLoss of the test rows after Platt's scaling of the log-odds on the validation rows."""
+    scores = {name: log_odds_of(model, parts[name].batches(EVALUATION_ROWS)).cpu().numpy()
+              for name in ("validation", "test")}  # fmt: skip
+    labels = {name: parts[name].rows[:, 2] for name in scores}
+    return calibration.calibrated_logloss(scores["validation"], labels["validation"], scores["test"], labels["test"])
+
+
+def keep_evaluations(run: Run, parts: Mapping[str, Batches]) -> Callable[[Model, dict[str, float]], None]:
     """Return what to do after an epoch: test it if `eval_every` asks, and keep figures and predictions."""
-    place, every, test_rows = folder.folder_of(run.settings, run.id), run.schedule.eval_every, test.rows
+    place, every, test = folder.folder_of(run.settings, run.id), run.schedule.eval_every, parts["test"]
 
     def after_epoch(model: Model, entry: dict[str, float]) -> None:
         if every and entry["epoch"] % every == 0:
             predicted = probabilities_of(model, test)
-            figures = folder.save_predictions(place, predicted, test_rows, run.settings.seed, f"_{entry['epoch']}")
+            figures = folder.save_predictions(place, predicted, test.rows, run.settings.seed, f"_{entry['epoch']}")
+            figures[calibration.NAME] = calibrated(model, parts)
             entry |= {f"test_{name}": value for name, value in figures.items()}
 
     return after_epoch
 
 
-def test_model(run: Run, model: Model, test: Batches) -> dict[str, Any]:
+def test_model(run: Run, model: Model, parts: Mapping[str, Batches]) -> dict[str, Any]:
     """Score the test rows, keep predictions, hidden layer and weights, and return figures and remarks."""
+    test = parts["test"]
     place, test_rows = folder.folder_of(run.settings, run.id), test.rows
     started = time.perf_counter()
     predicted = probabilities_of(model, test)
@@ -65,6 +75,7 @@ def test_model(run: Run, model: Model, test: Batches) -> dict[str, Any]:
     with disk.replacing(place / "weights.pt") as temporary, open(temporary, "wb") as stream:
         torch.save(model.state_dict(), stream)
     figures = folder.save_predictions(place, predicted, test_rows, run.settings.seed)
+    figures[calibration.NAME] = calibrated(model, parts)
     return {**figures, "test_seconds": seconds, "remarks": remarks.of_predictions(predicted)}
 
 
@@ -87,8 +98,8 @@ def fit(run: Run, engine: Engine) -> None:
     folder.save_config(place, run.config)
     folder.save_array(place, "test_rows", inputs.task.part("test"))
     folder.save_array(place, "test_places", inputs.task.parts["test"])
-    trainer.run(keep_evaluations(run, parts["test"]))
-    tested, progress = test_model(run, model, parts["test"]), trainer.progress
+    trainer.run(keep_evaluations(run, parts))
+    tested, progress = test_model(run, model, parts), trainer.progress
     disk.write_json(place / "history.json", progress.history)
     folder.save_metrics(place, {
         **{key: value for key, value in run.config.items() if key not in ("built_on", "code")}, "run": run.id,

@@ -90,6 +90,7 @@ def test_a_model_is_one_file(taste: str, tiny: Settings, tmp_path: Path, capsys:
     config, found = (json.loads((saved / other / f"{name}.json").read_text()) for name in ("config", "metrics"))
     assert (config["model"], config["options"]) == ("taste", {"width": 8, "decay": 0.1})
     assert found["model"] == "taste" and 0 < found["auc"] < 1
+    assert 0 < found["logloss_calibrated"] < 1 and found["logloss_calibrated"] != found["logloss"]
     assert not (saved / other / "hidden.npy").exists()
     lines = (saved / "results.csv").read_text().splitlines()
     assert [line.split(",")[2] for line in lines if line.startswith((run, other))] == ["taste/vat_concat"] * 2

@@ -1,0 +1,25 @@
+"""LogLoss after calibration: what is left of it once scores are turned into probabilities on the validation rows."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from mma4ctr.evaluation import metrics
+
+NAME = "logloss_calibrated"  # in the metrics of a run
+
+
+def calibrated_logloss(
+    validation: np.ndarray, validation_labels: np.ndarray, test: np.ndarray, labels: np.ndarray
+) -> float:
+    """Return the LogLoss of scores after Platt's scaling, fitted on the validation rows.
+
+    Parameters
+    ----------
+    validation, test : (rows,) float arrays
+        Scores: any numbers that rise with the chance of a click.
+    validation_labels, labels : (rows,) int arrays
+    """
+    fitted = LogisticRegression(C=1e6).fit(validation[:, None], validation_labels)
+    return metrics.logloss(labels, fitted.predict_proba(test[:, None])[:, 1].astype(np.float32))
