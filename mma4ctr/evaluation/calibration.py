@@ -21,5 +21,8 @@ def calibrated_logloss(
         Scores: any numbers that rise with the chance of a click.
     validation_labels, labels : (rows,) int arrays
     """
-    fitted = LogisticRegression(C=1e6).fit(validation[:, None], validation_labels)
-    return metrics.logloss(labels, fitted.predict_proba(test[:, None])[:, 1].astype(np.float32))
+    # Scores of any size, or the solver stops before it is there.
+    middle, spread = float(validation.mean(dtype=np.float64)), float(validation.std(dtype=np.float64))
+    known, asked = ((one.astype(np.float64)[:, None] - middle) / (spread or 1.0) for one in (validation, test))
+    fitted = LogisticRegression(C=1e6).fit(known, validation_labels)
+    return metrics.logloss(labels, fitted.predict_proba(asked)[:, 1].astype(np.float32))

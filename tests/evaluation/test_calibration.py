@@ -1,4 +1,4 @@
-"""Platt's scaling: scores that are log-odds up to scale and shift become probabilities, by the validation rows alone."""
+"""Platt's scaling: log-odds of any scale and shift become probabilities, by the validation rows alone."""
 
 from __future__ import annotations
 
