@@ -2,7 +2,8 @@
 # make real    the whole pipeline on MovieLens-100k, with the eight published baselines: real data, in about ten minutes
 # make report  every table and figure of what has run
 # make baselines  the eight published baselines on the sample of make demo, and the report with them
-# make models  every other model of the package, on the sample of make demo and on the data of make real, with both reports
+# make models  every other model of the package, on the sample of make demo (once) and on the data of make real (three seeds,
+#              three learning rates), with both reports: about an hour
 # make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
 # make checks  the checks that take long: labels without signal, damaged inputs and killed steps, a grid killed again and again
 # make golden  the digests that make test compares outputs of the tiny sample with: see CONTRIBUTING.md
@@ -39,8 +40,8 @@ baselines: .venv/demo.installed .venv/recbole.installed
 
 models: .venv/demo.installed .venv/recbole.installed
 	test -e sample/demo/matrix/records/cross_matrix_wechat.json || $(BIN)/python demo.py --no_report
-	$(BIN)/python adjust_hyperparameter.py $(DEMO_PATHS) --protocol clean --models all --seeds 3 --jobs 2
-	$(BIN)/python viewer.py $(DEMO_PATHS) --protocol clean --reduction average_pooling
+	$(BIN)/python adjust_hyperparameter.py $(DEMO_PATHS) --dataset wechat --protocol clean --models all --learning_rates 0.003 --jobs 2
+	$(BIN)/python viewer.py $(DEMO_PATHS) --dataset wechat --protocol clean --reduction average_pooling
 	$(BIN)/python real_data.py --models all
 
 test: .venv/test.installed .venv/recbole.installed
