@@ -17,7 +17,7 @@ from mma4ctr.features import fusion
 from mma4ctr.inputs import gather
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Model
-from mma4ctr.models.layers import number_of_parameters
+from mma4ctr.models.layers import initialise, number_of_parameters
 from mma4ctr.protocol import SEEDED
 from mma4ctr.runs import folder, rates
 from mma4ctr.runs.run import Run
@@ -37,6 +37,18 @@ def build(run: Run) -> tuple[gather.Inputs, Model]:
     with run.reading():
         inputs = gather.load(run.settings, run.task, run.feature, run.protocol, model.needs, length, slots)
     return inputs, registry.build(run.model, run.options, inputs.sizes, inputs.graph)
+
+
+def finished_model(run: Run) -> tuple[gather.Inputs, Model]:
+    """Return what the model of a finished run needs, and the model as it ended, on the run's device."""
+    inputs, model = build(run)
+    device = device_of(run.device or "auto")
+    # What is learnt before the first epoch decides the shapes of buffers.
+    initialise(model.to(device), run.schedule.seed, 0, None)
+    model.prepare(batches_of_parts(inputs, run.protocol, device)["training"], run.schedule.seed)
+    file = folder.folder_of(run.settings, run.id) / "weights.pt"
+    model.load_state_dict(torch.load(file, map_location=device, weights_only=True))
+    return inputs, model
 
 
 def calibrated(model: Model, parts: Mapping[str, Batches]) -> float:

@@ -65,12 +65,11 @@ def evaluate(run: Run, number: int) -> dict[str, float]:
     file = place / f"unmet_{number}.json"
     if file.exists():
         return disk.read_object(file, disk.Known(f"the same command after removing {file}"))
-    inputs, model = fit.build(run)
+    inputs, model = fit.finished_model(run)
     if "counts" in inputs.needs:
         raise UserError(f"--unmet {number}: {run.model} needs the counts of a row, which an item that was not shown "
                         "does not have; leave the option out")  # fmt: skip
     device = device_of(run.device or "auto")
-    model.load_state_dict(torch.load(place / "weights.pt", map_location=device, weights_only=True))
     rows, test = inputs.task.rows, inputs.task.part("test")
     items = np.unique(rows[np.concatenate(list(inputs.task.parts.values())), 1])
     met = np.unique(rows[:, 0].astype(np.int64) * inputs.items + rows[:, 1])
@@ -81,7 +80,7 @@ def evaluate(run: Run, number: int) -> dict[str, float]:
     if len(clicks) == 0:
         raise UserError(f"--unmet {number}: every user of the test has met nearly all items; leave the option out")
     shown = np.column_stack([test[clicks, 1].astype(np.int64), drawn])
-    scores = scores_of(model.to(device), test_clicks(inputs, run.protocol, device), clicks, shown)
+    scores = scores_of(model, test_clicks(inputs, run.protocol, device), clicks, shown)
     found = {"auc": float(ranking.auc_of_clicks(scores[:, 0], scores[:, 1:]).mean()), "clicks": len(clicks)}
     disk.write_json(file, found)
     return found

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,7 +49,7 @@ def test_the_auc_of_a_click_counts_ties_half(rows: list[list[int]]) -> None:
     np.testing.assert_allclose(ranking.auc_of_clicks(scores[:, 0], scores[:, 1:]), expected)
 
 
-@pytest.mark.parametrize("model", ["mma4ctr", "destine", "dnn"])
+@pytest.mark.parametrize("model", ["mma4ctr", "destine", "hyperctr"])
 def test_a_run_is_tested_against_unmet_items(
     model: str, tiny: Settings, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
@@ -69,8 +68,7 @@ def test_a_run_is_tested_against_unmet_items(
         paths, "wechat", "vat_concat", "clean", Schedule(**{**registry.load(model).schedule, "epochs": 1}), "cpu", model
     )
     assert same.id == run
-    inputs, network = fit.build(same)
-    network.load_state_dict(torch.load(folder.folder_of(paths, run) / "weights.pt", weights_only=True))
+    inputs, network = fit.finished_model(same)
     rows = inputs.task.part("test")
     shown = np.column_stack([rows[:, 1], rows[::-1, 1]]).astype(np.int64)
     scores = scores_of(network, shown_rows(inputs, "clean", CPU), np.arange(len(rows)), shown)
