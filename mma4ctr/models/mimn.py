@@ -32,7 +32,7 @@ class Config(SequenceConfig):
     memory_slots: int = 4
     units: int = 32
     channels: int = 1
-    utilisation: float = 0.001
+    utilisation: float = 0.00001
     attention: tuple[int, ...] = (80, 40)
 
     def __post_init__(self) -> None:
