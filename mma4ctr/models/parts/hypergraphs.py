@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch.nn import functional
 from mma4ctr.models.parts.slots import seen_before
 from mma4ctr.models.parts.sparse import Rows, bounds_of, product
 
-START_OF_WEIGHT = float(np.log(np.e - 1))  # its softplus is 1
+START_OF_WEIGHT = math.log(math.e - 1)  # its softplus is 1
 
 
 class Incidence(NamedTuple):
