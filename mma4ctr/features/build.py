@@ -252,9 +252,10 @@ def load_item_tables(settings: Settings, dataset: str, feature: str) -> tuple[np
     UserError
         If a file is missing or damaged.
     """
-    ids, items = load_items(settings, dataset, feature)
     named = feature_named(feature)
     if named.fusion != "concat":
+        ids, items = load_items(settings, dataset, feature)
         return ids, {feature: items}
     keys = ({"dataset": dataset, "modality": modality} for modality in named.modalities)
-    return ids, {one["modality"]: reading.load(settings, "fused_modality", **one) for one in keys}
+    tables = {one["modality"]: reading.load(settings, "fused_modality", **one) for one in keys}
+    return load_item_ids(settings, dataset, feature), tables

@@ -13,13 +13,11 @@ def _before(groups: np.ndarray, moments: np.ndarray, counted: np.ndarray) -> np.
 
     Rows of one group and one moment do not see one another.
     """
-    order, _ = grouped(groups, moments)
+    order, new_moment = grouped(groups, moments)
     sums = np.cumsum(counted[order], axis=0, dtype=np.int64)
     before = np.vstack([np.zeros((1, counted.shape[1]), dtype=np.int64), sums])
-    groups, moments = groups[order], moments[order]
-    places = np.arange(len(order))
+    groups, places = groups[order], np.arange(len(order))
     new_group = np.r_[True, groups[1:] != groups[:-1]]
-    new_moment = new_group | np.r_[True, moments[1:] != moments[:-1]]
     first_of_group, first_of_moment = (
         np.maximum.accumulate(np.where(begins, places, 0)) for begins in (new_group, new_moment)
     )

@@ -25,7 +25,7 @@ from mma4ctr.store import disk
 from mma4ctr.training.batches import Batches, batches_of_parts
 from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.devices import device_of, engine_of
-from mma4ctr.training.engine import EVALUATION_ROWS, Engine, hidden_of, log_odds_of, probabilities_of
+from mma4ctr.training.engine import EVALUATION_ROWS, Engine, hidden_of, log_odds_of
 from mma4ctr.training.trainer import Trainer
 
 
@@ -51,12 +51,11 @@ def finished_model(run: Run) -> tuple[gather.Inputs, Model]:
     return inputs, model
 
 
-def calibrated(model: Model, parts: Mapping[str, Batches]) -> float:
-    """Return the LogLoss of the test rows after Platt's scaling of the log-odds on the validation rows."""
-    scores = {name: log_odds_of(model, parts[name].batches(EVALUATION_ROWS)).cpu().numpy()
-              for name in ("validation", "test")}  # fmt: skip
-    labels = {name: parts[name].rows[:, 2] for name in scores}
-    return calibration.calibrated_logloss(scores["validation"], labels["validation"], scores["test"], labels["test"])
+def calibrated(model: Model, parts: Mapping[str, Batches], test: torch.Tensor) -> float:
+    """Return the LogLoss of log-odds `test` (rows,) of the test rows after Platt's scaling on the validation rows."""
+    validation = log_odds_of(model, parts["validation"].batches(EVALUATION_ROWS)).cpu().numpy()
+    labels = {name: parts[name].rows[:, 2] for name in ("validation", "test")}
+    return calibration.calibrated_logloss(validation, labels["validation"], test.cpu().numpy(), labels["test"])
 
 
 def keep_evaluations(run: Run, parts: Mapping[str, Batches]) -> Callable[[Model, dict[str, float]], None]:
@@ -65,9 +64,10 @@ def keep_evaluations(run: Run, parts: Mapping[str, Batches]) -> Callable[[Model,
 
     def after_epoch(model: Model, entry: dict[str, float]) -> None:
         if every and entry["epoch"] % every == 0:
-            predicted = probabilities_of(model, test)
+            log_odds = log_odds_of(model, test.batches(EVALUATION_ROWS))
+            predicted = torch.sigmoid(log_odds).cpu().numpy()
             figures = folder.save_predictions(place, predicted, test.rows, run.settings.seed, f"_{entry['epoch']}")
-            figures[calibration.NAME] = calibrated(model, parts)
+            figures[calibration.NAME] = calibrated(model, parts, log_odds)
             entry |= {f"test_{name}": value for name, value in figures.items()}
 
     return after_epoch
@@ -78,7 +78,8 @@ def test_model(run: Run, model: Model, parts: Mapping[str, Batches]) -> dict[str
     test = parts["test"]
     place, test_rows = folder.folder_of(run.settings, run.id), test.rows
     started = time.perf_counter()
-    predicted = probabilities_of(model, test)
+    log_odds = log_odds_of(model, test.batches(EVALUATION_ROWS))
+    predicted = torch.sigmoid(log_odds).cpu().numpy()
     metrics.auc(test_rows[:, 2], predicted), metrics.logloss(test_rows[:, 2], predicted)
     seconds = time.perf_counter() - started  # of what the published test does: predictions, AUC and LogLoss
     hidden = hidden_of(model, test)
@@ -87,7 +88,7 @@ def test_model(run: Run, model: Model, parts: Mapping[str, Batches]) -> dict[str
     with disk.replacing(place / "weights.pt") as temporary, open(temporary, "wb") as stream:
         torch.save(model.state_dict(), stream)
     figures = folder.save_predictions(place, predicted, test_rows, run.settings.seed)
-    figures[calibration.NAME] = calibrated(model, parts)
+    figures[calibration.NAME] = calibrated(model, parts, log_odds)
     return {**figures, "test_seconds": seconds, "remarks": remarks.of_predictions(predicted)}
 
 

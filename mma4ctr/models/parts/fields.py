@@ -8,10 +8,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Batch, Sizes
 from mma4ctr.models.layers import Normalisation
-from mma4ctr.models.parts.items import Table
+from mma4ctr.models.parts.items import Table, require_something
 
 
 class Fields(nn.Module):
@@ -43,8 +42,7 @@ class Fields(nn.Module):
 
     def __init__(self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True) -> None:
         super().__init__()
-        if not ids and not contents:
-            raise UserError("ids=false contents=false: nothing of an item is left; leave one of them true")
+        require_something(ids=ids, contents=contents)
         values = (sizes.users, *([sizes.items] if ids else []), *sizes.context)
         self.ids = ids
         self.embeddings = Table(sum(values), width)

@@ -9,9 +9,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Batch, Sizes
-from mma4ctr.models.parts.items import Table
+from mma4ctr.models.parts.items import Table, require_something
 
 
 class ItemFields(nn.Module):
@@ -41,8 +40,7 @@ class ItemFields(nn.Module):
 
     def __init__(self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True) -> None:
         super().__init__()
-        if not ids and not contents:
-            raise UserError("ids=false contents=false: nothing of an item is left; leave one of them true")
+        require_something(ids=ids, contents=contents)
         self.absent = sizes.items  # the index that stands for no item
         modalities = (sizes.modalities or (("content", sizes.item_columns),)) if contents else ()
         self.columns = [columns for _, columns in modalities]

@@ -24,6 +24,12 @@ class Table(nn.Embedding):
         return drawn
 
 
+def require_something(*, ids: bool, contents: bool) -> None:
+    """Raise `UserError` where neither the id nor the content of an item plays a part."""
+    if not ids and not contents:
+        raise UserError("ids=false contents=false: nothing of an item is left; leave one of them true")
+
+
 class Items(nn.Module):
     """Every item as a vector: the embedding of its id plus a linear projection of its content; either may be left out.
 
@@ -46,8 +52,7 @@ class Items(nn.Module):
 
     def __init__(self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True) -> None:
         super().__init__()
-        if not ids and not contents:
-            raise UserError("ids=false contents=false: nothing of an item is left; leave one of them true")
+        require_something(ids=ids, contents=contents)
         self.absent = sizes.items  # the index that stands for no item
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
         self.contents = nn.Linear(sizes.item_columns, width, bias=False) if contents else None
