@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import measure
 import numpy as np
@@ -23,7 +24,6 @@ import torch
 
 sys.path.insert(0, str(measure.ROOT))
 
-from baseline import adapter, interactions
 from mma4ctr import memory
 from mma4ctr.inputs import gather
 from mma4ctr.inputs.content import Content
@@ -35,11 +35,15 @@ from mma4ctr.models.layers import number_of_parameters
 from mma4ctr.models.losses import LOSSES
 from mma4ctr.protocol import CLEAN, SEEDED
 from mma4ctr.schedule import Schedule
+from mma4ctr.training import devices
 from mma4ctr.training.batches import batches_of_parts
 from mma4ctr.training.engine import order_of_rows, whole_loss
 from mma4ctr.training.trainer import Trainer
 
-REPEATS, CPU = 5, torch.device("cpu")
+if TYPE_CHECKING:
+    from baseline import adapter
+
+REPEATS = 5
 MODALITIES = (("visual", 64), ("acoustic", 32), ("textual", 32))
 USER_COLUMNS, CONTEXT, CLICKS = 66, (3, 20, 50), 0.3
 LENGTH, WIDTH, HIDDEN, BATCH = 20, 32, (80, 40), 512
@@ -79,11 +83,11 @@ def inputs_of(name: str, options: Mapping[str, object], rows: int, users: int, i
     )  # fmt: skip
 
 
-def started(name: str, options: Mapping[str, object], inputs: Inputs) -> Trainer:
+def started(name: str, options: Mapping[str, object], inputs: Inputs, device: torch.device) -> Trainer:
     """Return a trainer with a model at its beginning."""
     schedule = dataclasses.replace(Schedule(), **registry.load(name).schedule)
     model = registry.build(name, options, inputs.sizes, inputs.graph)
-    return Trainer(model, batches_of_parts(inputs, "clean", CPU), schedule)
+    return Trainer(model, batches_of_parts(inputs, "clean", device), schedule)
 
 
 def epoch_of(trainer: Trainer) -> Callable[[], object]:
@@ -95,7 +99,8 @@ def epoch_of(trainer: Trainer) -> Callable[[], object]:
 
 def passes_of(trainer: Trainer) -> Callable[[], object]:
     """Return what goes over the same batches, which are gathered here: forward and backward passes, and steps."""
-    schedule, order = trainer.schedule, order_of_rows(len(trainer.training), trainer.schedule, 0, 0)
+    schedule, device = trainer.schedule, trainer.training.clicks.device
+    order = order_of_rows(len(trainer.training), schedule, 0, 0).to(device)
     resident = [trainer.training.take(places) for places in order.split(schedule.batch_size)]
     loss_of = LOSSES[schedule.loss]
 
@@ -117,15 +122,17 @@ def in_turn(*ways: Callable[[], object]) -> list[float]:
         for seconds, way in zip(found, ways, strict=True):
             before = time.perf_counter()
             way()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
             seconds.append(time.perf_counter() - before)
     return [statistics.median(seconds[1:]) for seconds in found]
 
 
-def of_registry(names: list[str], rows: int, users: int, items: int) -> list[dict]:
+def of_registry(names: list[str], device: torch.device, rows: int, users: int, items: int) -> list[dict]:
     """Measure an epoch of each model, and its bare passes."""
     found = []
     for name in names:
-        trainer = started(name, {}, inputs_of(name, {}, rows, users, items))
+        trainer = started(name, {}, inputs_of(name, {}, rows, users, items), device)
         epoch, bare = in_turn(epoch_of(trainer), passes_of(trainer))
         found.append({"model": name, "parameters": number_of_parameters(trainer.model), "epoch": epoch, "bare": bare})
         line = found[-1]
@@ -133,8 +140,10 @@ def of_registry(names: list[str], rows: int, users: int, items: int) -> list[dic
     return found
 
 
-def recbole_of(name: str, task: TaskRows, folder: Path) -> adapter.Baseline:
+def recbole_of(name: str, task: TaskRows, folder: Path, device: torch.device) -> adapter.Baseline:
     """Return RecBole's model, ready to be trained on the same training rows."""
+    from baseline import adapter, interactions  # RecBole is there for the second table alone
+
     theirs, _, options = COMPARED[name]
     options = {
         **options, "dataset": folder.name, "data_path": str(folder.parent), "benchmark_filename":
@@ -143,20 +152,20 @@ def recbole_of(name: str, task: TaskRows, folder: Path) -> adapter.Baseline:
         "eval_args": {"mode": "labeled", "order": "TO", "group_by": "user", "split": {"RS": [0.8, 0.1, 0.1]}},
         "metrics": ["AUC"], "valid_metric": "AUC", "repeatable": True, "show_progress": False, "state": "ERROR",
         "eval_batch_size": BATCH, "learning_rate": 0.001, "checkpoint_dir": str(folder), "nh": 8, "nv": 4,
-        "use_gpu": False,
+        "use_gpu": device.type == "cuda",
     }  # fmt: skip
     return adapter.prepare(theirs, options, 0, None)
 
 
-def against_recbole(names: list[str], rows: int, users: int, items: int) -> list[dict]:
+def against_recbole(names: list[str], device: torch.device, rows: int, users: int, items: int) -> list[dict]:
     """Measure an epoch of each model that RecBole has, too, and RecBole's."""
     found = []
     for name in names:
         options = SAME | COMPARED[name][1]
         inputs = inputs_of(name, options, rows, users, items)
-        trainer = started(name, options, inputs)
+        trainer = started(name, options, inputs, device)
         with tempfile.TemporaryDirectory() as folder:
-            made = recbole_of(name, inputs.task, Path(folder) / "rows")
+            made = recbole_of(name, inputs.task, Path(folder) / "rows", device)
             epochs = iter(range(REPEATS + 1))
             ours, theirs = in_turn(epoch_of(trainer), lambda made=made, epochs=epochs: made.train_epoch(next(epochs)))
         found.append({"model": name, "ours": ours, "recbole": theirs})
@@ -172,15 +181,19 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5_000, help="default: 5000")
     parser.add_argument("--models", nargs="+", choices=registry.names(), default=registry.names(), help="default: all")
     parser.add_argument("--threads", type=int, default=1, help="default: 1")
+    parser.add_argument("--device", choices=devices.DEVICES, default="cpu", help="default: cpu")
+    parser.add_argument("--no_recbole", action="store_true", help="leave out the second table")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/models.json")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     memory.keep_freed_memory()
+    device = devices.device_of(args.device)
     sizes = (args.rows, args.users, args.items)
     print(f"{'model':18}{'parameters':>12}{'epoch, s':>10}{'bare, s':>10}{'ratio':>8}")
-    found = {"rows": args.rows, "registry": of_registry(args.models, *sizes)}
+    found = {"rows": args.rows, "registry": of_registry(args.models, device, *sizes)}
+    compared = [] if args.no_recbole else [name for name in args.models if name in COMPARED]
     print(f"\n{'model':18}{'ours, s':>12}{'RecBole':>10}{'ratio':>8}")
-    found["recbole"] = against_recbole([name for name in args.models if name in COMPARED], *sizes)
+    found["recbole"] = against_recbole(compared, device, *sizes)
     if args.keep:
         measure.keep("models", found)
 

@@ -50,9 +50,11 @@ def new(name: str, inputs: Inputs) -> Model:
     return registry.build(name, options_of(name), inputs.sizes, inputs.graph)
 
 
-def trained(name: str, inputs: Inputs, schedule: Schedule = FIXED, checkpoint: Checkpoint | None = None) -> Model:
+def trained(
+    name: str, inputs: Inputs, schedule: Schedule = FIXED, checkpoint: Checkpoint | None = None, device=CPU
+) -> Model:
     """Return a model after its training."""
-    return Trainer(new(name, inputs), batches_of_parts(inputs, "clean", CPU), schedule, checkpoint).run()
+    return Trainer(new(name, inputs), batches_of_parts(inputs, "clean", device), schedule, checkpoint).run()
 
 
 def state_of(model: Model) -> dict[str, bytes]:
@@ -62,9 +64,9 @@ def state_of(model: Model) -> dict[str, bytes]:
     }
 
 
-def scores_of(model: Model, inputs: Inputs) -> np.ndarray:
+def scores_of(model: Model, inputs: Inputs, device: torch.device = CPU) -> np.ndarray:
     """Return the score of every row of a task."""
-    parts, found = batches_of_parts(inputs, "clean", CPU), np.zeros(len(inputs.task.rows), dtype=np.float32)
+    parts, found = batches_of_parts(inputs, "clean", device), np.zeros(len(inputs.task.rows), dtype=np.float32)
     for name, places in inputs.task.parts.items():
         found[places] = probabilities_of(model, parts[name])
     return found

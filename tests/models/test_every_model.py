@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from any_model import FIXED, new, problem_for, scores_of, state_of, trained, with_labels
 from mma4ctr.evaluation import metrics
@@ -74,3 +75,20 @@ def test_a_killed_run_goes_on_to_the_same_weights(name: str, tmp_path: Path) -> 
     checkpoint = Checkpoint(tmp_path / "state.pt", "run")
     trained(name, inputs, dataclasses.replace(FIXED, epochs=1), checkpoint)
     assert state_of(trained(name, inputs, FIXED, Checkpoint(tmp_path / "state.pt", "run"))) == state_of(whole)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch finds no GPU")
+@pytest.mark.parametrize("name", NAMES)
+def test_a_gpu_scores_and_trains_as_the_cpu_does(name: str) -> None:
+    """Untrained models agree to float32's tolerance; trained ones, whose differences grow with each step, nearly."""
+    inputs, _ = problem_for(name)
+    schedule = dataclasses.replace(FIXED, epochs=1, learning_rate=0.001)
+    scores = []
+    for device in (CPU, torch.device("cuda")):
+        model = new(name, inputs).to(device).eval()
+        initialise(model, 0, 0, None)
+        untrained = scores_of(model, inputs, device)
+        scores.append((untrained, scores_of(trained(name, inputs, schedule, device=device), inputs, device)))
+    np.testing.assert_allclose(scores[1][0], scores[0][0], atol=1e-4)
+    np.testing.assert_allclose(scores[1][1], scores[0][1], atol=0.02)
+    assert np.abs(scores[0][1] - scores[0][0]).max() > 0.001
