@@ -21,6 +21,7 @@ from mma4ctr.runs import fit
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings, content_of
 from mma4ctr.store import artifacts, disk
+from mma4ctr.training.adam import Adam
 from mma4ctr.training.devices import device_of
 
 TRAINING_SHARE = 0.8  # of a task's rows
@@ -88,7 +89,7 @@ def seconds_of_step(batch_size: int) -> float:
     """Time a training step of MMa4CTR on rows of noise, 194 wide, where it would be trained."""
     device = device_of("auto")
     model = registry.build(registry.DEFAULT, {}, TIMED_INPUT).to(device)
-    optimiser = torch.optim.Adam(model.parameters(), foreach=True)
+    optimiser = Adam(model.parameters(), foreach=True)
     batch = Batch(content=torch.rand(batch_size, TIMED_INPUT.content, device=device))
     clicks = (batch.content[:, 0] > 0.5).float()  # type: ignore[index]
     steps, started = -1, time.perf_counter()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import platform
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,9 +12,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import scipy
-import sklearn
-import torch
 
 import mma4ctr
 from mma4ctr.cli import UserError
@@ -29,6 +27,7 @@ COLUMNS = (
     *("interruptions", "train_seconds", "test_seconds", "remarks"),
 )
 METRICS = "metrics.json"
+LIBRARIES = ("numpy", "scipy", "scikit-learn", "polars", "torch")  # that compute what a run finds
 
 
 def folder_of(settings: Settings, run: str) -> Path:
@@ -87,8 +86,8 @@ def save_predictions(
 
 def versions() -> dict[str, str]:
     """Return the versions of what computed a run."""
-    libraries = {library.__name__: library.__version__ for library in (mma4ctr, np, scipy, sklearn, pl, torch)}
-    return {"python": platform.python_version(), "machine": platform.machine(), **libraries}
+    own = {"python": platform.python_version(), "machine": platform.machine(), "mma4ctr": mma4ctr.__version__}
+    return {**own, **{name: importlib.metadata.version(name) for name in LIBRARIES}}
 
 
 def save_config(folder: Path, config: dict[str, object]) -> None:

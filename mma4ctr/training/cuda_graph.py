@@ -15,6 +15,7 @@ import torch
 from mma4ctr.models.contract import Model
 from mma4ctr.models.losses import LOSSES
 from mma4ctr.schedule import OBSERVED, Schedule
+from mma4ctr.training.adam import Adam
 from mma4ctr.training.batches import Batches
 from mma4ctr.training.engine import Engine, order_of_rows, trained, whole_loss
 
@@ -140,7 +141,7 @@ class CudaGraph(Engine):
         """Return a new optimiser, whose learning rate lies on the device, where a captured step reads it."""
         device = next(model.parameters()).device
         rate = torch.tensor(schedule.learning_rate, device=device)
-        return torch.optim.Adam(
+        return Adam(
             trained(model), lr=rate, weight_decay=schedule.weight_decay, fused=True,
             capturable=device.type == "cuda",
         )  # fmt: skip

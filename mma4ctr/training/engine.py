@@ -17,6 +17,7 @@ from mma4ctr.evaluation import metrics
 from mma4ctr.models.contract import Batch, Model
 from mma4ctr.models.losses import LOSSES, Loss
 from mma4ctr.schedule import Schedule
+from mma4ctr.training.adam import Adam
 from mma4ctr.training.batches import Batches
 from mma4ctr.training.negatives import training_rows
 from mma4ctr.training.tables import Runs, scored
@@ -74,9 +75,7 @@ class Engine:
 
     def optimiser(self, model: Model, schedule: Schedule) -> torch.optim.Optimizer:
         """Return a new optimiser for `model`."""
-        return torch.optim.Adam(
-            trained(model), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, foreach=True
-        )
+        return Adam(trained(model), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, foreach=True)
 
     def set_rate(self, optimiser: torch.optim.Optimizer, learning_rate: float) -> None:
         """Give the optimiser another learning rate."""

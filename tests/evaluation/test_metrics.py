@@ -46,6 +46,13 @@ def test_auc(predictions: list) -> None:
 
 
 @given(predictions=PREDICTIONS)
+def test_average_precision(predictions: list) -> None:
+    _, labels, scores = arrays(predictions)
+    expected = average_precision_score(labels, scores) if labels.any() else math.nan
+    assert metrics.average_precision(labels, scores) == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@given(predictions=PREDICTIONS)
 def test_logloss(predictions: list) -> None:
     _, labels, scores = arrays(predictions)
     epsilon, losses = float(np.finfo(np.float32).eps), []
@@ -141,11 +148,11 @@ def test_evaluate_returns_every_figure() -> None:
     figures, _ = metrics.evaluate(users, labels, scores, seed=5)
     low, high = bootstrap.interval(bootstrap.bootstrap_auc(users, labels, scores, seed=5))
     assert figures == {
-        "auc": roc_auc_score(labels, scores),
+        "auc": pytest.approx(roc_auc_score(labels, scores), rel=1e-12),
         "auc_low": low,
         "auc_high": high,
         "gauc": metrics.gauc(users, labels, scores),
-        "average_precision": average_precision_score(labels, scores),
+        "average_precision": pytest.approx(average_precision_score(labels, scores), rel=1e-12),
         "logloss": metrics.logloss(labels, scores),
         "test_positives": int(labels.sum()),
     }
