@@ -13,15 +13,18 @@ from pathlib import Path
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.data.registry import chosen
-from mma4ctr.features import build, dense
+from mma4ctr.catalogue import LAYOUTS
 from mma4ctr.protocol import PROTOCOLS
 
 
 @cli.step
 def main(argv: Sequence[str] | None = None) -> None:
     """Run step 4 for the chosen data sets."""
-    args = cli.matrix_parser(__doc__, PROTOCOLS, tuple(dense.LAYOUTS)).parse_args(argv)
+    args = cli.matrix_parser(__doc__, PROTOCOLS, LAYOUTS).parse_args(argv)
+    # late: nobody who asks for --help waits for them
+    from mma4ctr.data.registry import chosen
+    from mma4ctr.features import build, dense
+
     settings = load_path(args.paths)
     for dataset in chosen(settings, args.dataset):
         features = build.matrices(settings, dataset, Path(__file__).name, force=args.force)

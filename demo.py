@@ -32,11 +32,7 @@ import statis_and_draw
 import viewer
 from load_path import load_path
 from mma4ctr.catalogue import MODALITIES, groups_of
-from mma4ctr.data.registry import TASKS
-from mma4ctr.evaluation.metrics import FIGURES
-from mma4ctr.features import fusion
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.runs import folder as runs
 from mma4ctr.settings import Settings
 
 # The sample has fewer rows than the real logs, so that the batches are smaller, too.
@@ -48,18 +44,10 @@ GRIDS = (
     ("--protocol", "published", "clean", "--longest", "10", "--experiment", "single_modal", "two_modal_concat",
      "two_modal_cross", "three_modal_cross", "performance"),
 )  # fmt: skip
-TABLE_WIDTH = 160  # characters; a narrower terminal wraps lines rather than lose figures
-# Column of the table -> how a run's metrics fill it; a figure that a row does not have is empty.
-COLUMNS: dict[str, Callable[[dict], str]] = {
-    "task": lambda run: run["task"],
-    "feature": lambda run: run["feature"],
-    "protocol": lambda run: run["protocol"],
-    "reduction": lambda run: run.get("reduction", ""),
-    "in_features": lambda run: str(run.get("in_features", "")),
-    "parameters": lambda run: f"{run['parameters']:,}" if "parameters" in run else "",
-    **{figure.title: lambda run, figure=figure: figure.in_demo(run) for figure in FIGURES if figure.demo is not None},
-    "seconds": lambda run: f"{run['train_seconds'] + run['test_seconds']:.1f}" if "train_seconds" in run else "",
-}
+TABLE_WIDTH = 100  # characters; a narrower terminal wraps lines rather than lose figures
+PLAN = """Made-up logs of both published data sets go through every step: logs, item features, user embeddings, matrices
+(steps 0 to 5), {trainings} trainings (step 6), whose table follows, and then {then}. About {minutes} minutes on two
+cores the first time; what has not changed is not done again."""
 
 
 def call(script: Callable[[Sequence[str]], object], *arguments: str) -> object:
@@ -80,15 +68,21 @@ def prepare(to: Sequence[str], protocols: Iterable[str] = tuple(PROTOCOLS)) -> N
     call(gen_matrix.main, *to)
 
 
+def trainings() -> list[tuple[str, ...]]:
+    """Return the options of step 6: vat_concat of every task, every feature of one of them, under both protocols."""
+    from mma4ctr.data.registry import TASKS
+
+    return [
+        ("--dataset", task, "--modal_select", group, "--protocol", protocol, *TRAINING)
+        for task in TASKS
+        for protocol in PROTOCOLS
+        for group in (groups_of(MODALITIES) if task == ALL_FEATURES_OF else ("tri_concat",))
+    ]
+
+
 def train(to: Sequence[str]) -> list[str]:
-    """Run step 6: vat_concat of every task, every feature of one of them; return the runs."""
-    done = []
-    for task in TASKS:
-        for protocol in PROTOCOLS:
-            for group in groups_of(MODALITIES) if task == ALL_FEATURES_OF else ("tri_concat",):
-                options = ("--dataset", task, "--modal_select", group, "--protocol", protocol, *TRAINING)
-                done += call(mlp.main, *to, *options)
-    return done
+    """Run step 6 and return the runs."""
+    return [run for options in trainings() for run in call(mlp.main, *to, *options)]  # type: ignore[attr-defined]
 
 
 def write_report(to: Sequence[str]) -> None:
@@ -101,6 +95,9 @@ def write_report(to: Sequence[str]) -> None:
 
 def with_label_rates(settings: Settings, done: Iterable[str]) -> list[dict]:
     """Return the metrics of the runs, those of one task and protocol followed by the label-rate predictors."""
+    from mma4ctr.features import fusion
+    from mma4ctr.runs import folder as runs
+
     found = [runs.read_metrics(settings, run) for run in done]
     groups: dict[tuple[str, str], list[dict]] = {}
     for run in found:
@@ -113,22 +110,38 @@ def with_label_rates(settings: Settings, done: Iterable[str]) -> list[dict]:
     return listed
 
 
+def columns() -> dict[str, Callable[[dict], str]]:
+    """Return the columns of the table, and how a run's metrics fill each; what a run does not have is empty."""
+    from mma4ctr.evaluation.calibration import NAME
+    from mma4ctr.evaluation.metrics import FIGURES
+
+    return {
+        "task and protocol": lambda run: f"{run['task']}, {run['protocol']}",
+        "feature": lambda run: run["feature"],
+        **{row.title: lambda run, row=row: row.in_demo(run) for row in FIGURES if row.demo is not None},
+        "calibrated": lambda run: "" if run.get(NAME) is None else f"{run[NAME]:.4f}",
+    }
+
+
 def show(found: Iterable[dict]) -> None:
     """Print the table of runs."""
     title = "Test results on sample data (made up: not to be compared with published figures)"
-    table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1))
-    for name in COLUMNS:
-        table.add_column(name, no_wrap=True, justify="left" if name in ("task", "feature", "protocol") else "right")
+    table, cells_of = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)), columns()
+    for number, name in enumerate(cells_of):
+        table.add_column(name, no_wrap=True, justify="left" if number < 2 else "right")
     before = None
     for run in found:
-        if before and before != (run["task"], run["protocol"]):
+        group, *cells = (fill(run) for fill in cells_of.values())
+        if before not in (None, group):
             table.add_section()
-        before = (run["task"], run["protocol"])
-        table.add_row(*(fill(run) for fill in COLUMNS.values()))
+        table.add_row("" if group == before else group, *cells)
+        before = group
     console = Console()
     (console if console.width >= TABLE_WIDTH else Console(width=TABLE_WIDTH)).print(table)
     print("user_rate, item_rate and user_item_rate know only the click rates of the training rows.")
     print("published: user embeddings carry test labels. clean: they do not. The README says why both are shown.")
+    print("LogLoss: the published loss, a softmax over a batch, orders rows and does not say how likely a click is;")
+    print("calibrated is the LogLoss after Platt's scaling on the validation rows, which compares with the rates'.")
 
 
 @cli.step
@@ -139,13 +152,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/SCALE)")
     parser.add_argument("--no_report", action="store_true", help="stop after the table")
     args = parser.parse_args(argv)
+    then = "the table" if args.no_report else "the reduced experiments and the report (steps 7 to 9)"
+    print(PLAN.format(trainings=len(trainings()), then=then, minutes=1 if args.no_report else 3))
     out = args.out or Path("sample") / args.scale
     call(sample_data.main, "--scale", args.scale, "--out", str(out))
     to = ("--paths", str(out / "path.json"))
     prepare(to)
-    show(with_label_rates(load_path(to[1]), train(to)))
+    found = with_label_rates(load_path(to[1]), train(to))
+    show(found)
     if not args.no_report:
         write_report(to)
+        show(found)  # once more: pages of output are between
     print(f"\nEverything lies in {out}; one line for each run in {out / 'saved' / 'results.csv'}")
     if not args.no_report:
         print(f"Every table and figure beside the published ones: {out / 'saved' / 'report.html'}")

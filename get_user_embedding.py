@@ -11,8 +11,6 @@ from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.data.registry import chosen
-from mma4ctr.features import build
 from mma4ctr.protocol import PROTOCOLS
 
 
@@ -22,6 +20,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.step_parser(__doc__)
     cli.add_protocol_argument(parser, PROTOCOLS)
     args = parser.parse_args(argv)
+    # late: nobody who asks for --help waits for them
+    from mma4ctr.data.registry import chosen
+    from mma4ctr.features import build
+
     settings = load_path(args.paths)
     for dataset in chosen(settings, args.dataset):
         build.user_embeddings(settings, dataset, args.protocol or settings.protocol, force=args.force)

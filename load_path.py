@@ -9,7 +9,20 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mma4ctr import cli
-from mma4ctr.data.registry import load_settings as load_path
+from mma4ctr.settings import Settings
+
+
+def load_path(paths: str | Path | None = None) -> Settings:
+    """Read a path.json (by default the one beside the scripts); see `mma4ctr.settings.read`.
+
+    Raises
+    ------
+    UserError
+        If the file, or a data set that it declares, is not as it has to be.
+    """
+    from mma4ctr.data import registry  # late: no script's --help waits for what reads data
+
+    return registry.load_settings(paths)
 
 
 @cli.step

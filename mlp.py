@@ -15,20 +15,19 @@ import dataclasses
 import functools
 import warnings
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from load_path import load_path
 from mma4ctr import cli, memory
 from mma4ctr.arguments import at_least_1, learning_rate, patience, seed, share, truth, weight_decay
-from mma4ctr.catalogue import MODAL_SELECT, features_of
-from mma4ctr.data.registry import dataset_of, task_of
+from mma4ctr.catalogue import DEVICES, MODAL_SELECT, features_of
 from mma4ctr.models import registry
-from mma4ctr.models.losses import LOSSES
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
-from mma4ctr.runs import fit, ranking
-from mma4ctr.runs.run import Run, native
-from mma4ctr.schedule import NEGATIVES, OBSERVED, Schedule
+from mma4ctr.schedule import LOSSES, NEGATIVES, OBSERVED, Schedule
 from mma4ctr.settings import Settings
-from mma4ctr.training.devices import DEVICES, device_of, engine_of
+
+if TYPE_CHECKING:
+    from mma4ctr.runs.run import Run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -87,6 +86,8 @@ def schedule_of(args: argparse.Namespace) -> Schedule:
 
 def against_unmet(number: int | None, run: Run) -> Iterator[str]:
     """Yield the line about the ranking test of a finished run, if one was asked for."""
+    from mma4ctr.runs import ranking
+
     if number is not None:
         found = ranking.evaluate(run, number)
         yield f"AUC {found['auc']:.4f} of {found['clicks']:,} test clicks against {number:,} unmet items each"
@@ -108,6 +109,12 @@ def with_user_order(settings: Settings, order: str | None, protocol: str) -> Set
 def main(argv: Sequence[str] | None = None) -> list[str]:
     """Run step 6 and return the ids of its runs."""
     args = parser().parse_args(argv)
+    # late: nobody who asks for --help waits for them
+    from mma4ctr.data.registry import dataset_of, task_of
+    from mma4ctr.runs import fit
+    from mma4ctr.runs.run import native
+    from mma4ctr.training.devices import device_of, engine_of
+
     settings, device = load_path(args.paths), device_of(args.device)
     options, schedule = registry.options_of(registry.config_of(args.model, args.set)), schedule_of(args)
     modalities = dataset_of(settings, task_of(settings, args.dataset).dataset).modalities

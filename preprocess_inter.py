@@ -11,9 +11,6 @@ from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.data import build
-from mma4ctr.data.registry import chosen
-from mma4ctr.executor import connected
 
 
 @cli.step
@@ -22,6 +19,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.step_parser(__doc__)
     cli.add_scheduler_argument(parser)
     args = parser.parse_args(argv)
+    # late: nobody who asks for --help waits for them
+    from mma4ctr.data import build
+    from mma4ctr.data.registry import chosen
+    from mma4ctr.executor import connected
+
     settings = load_path(args.paths)
     with connected(args.scheduler) as executor:
         for dataset in chosen(settings, args.dataset):

@@ -20,23 +20,38 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mma4ctr import cli
 from mma4ctr.arguments import seed
-from mma4ctr.data.registry import DATASETS, load_settings, tasks_of
-from mma4ctr.sampling import files, marker, public
-from mma4ctr.sampling.sample import Sample
-from mma4ctr.sampling.split_counts import Counts
-from mma4ctr.settings import RAW_FOLDER
+from mma4ctr.sampling import files, marker
+from mma4ctr.sampling.scales import OF_CHALLENGES, SCALES, SIGNALS, SIZES
+from mma4ctr.settings import DEFAULT_FILE, RAW_FOLDER
 
-SAMPLES: dict[str, Sample] = {name: row.sample for name, row in DATASETS.items() if row.sample is not None}
-SIZES = tuple(dict.fromkeys(size for sample in SAMPLES.values() for size in sample.scales))  # scale and signal
-SCALES = tuple(dict.fromkeys(scale for scale, _ in SIZES))
-SIGNALS = tuple(dict.fromkeys(signal for _, signal in SIZES))
-
+if TYPE_CHECKING:  # what reads and writes logs is imported late: nobody who asks for --help waits for it
+    from mma4ctr.data.contract import DataSet
+    from mma4ctr.sampling.sample import Sample
+    from mma4ctr.sampling.split_counts import Counts
 
 PUBLIC = "public"  # the scale of the samples of public data sets, as their marker has it
 ALL = "all"
+
+
+def data_sets() -> dict[str, DataSet]:
+    """Return the data sets that have a sample of both challenges, by name."""
+    from mma4ctr.data.registry import DATASETS
+
+    return {name: row for name, row in DATASETS.items() if row.sample is not None}
+
+
+def samples() -> dict[str, Sample]:
+    """Return how the sample of each is written."""
+    return {name: row.sample for name, row in data_sets().items() if row.sample is not None}
+
+
+def public_names() -> list[str]:
+    """Return the public data sets that have a sample: those whose declaration is shipped."""
+    return sorted(file.stem for file in (DEFAULT_FILE.parent / "datasets").glob("*.yaml"))
 
 
 def write_json(folder: Path, content: dict[str, object]) -> None:
@@ -49,8 +64,8 @@ def write_paths_file(folder: Path, size: tuple[str, str]) -> None:
     """Write the path.json of a sample of both challenges: its own folders and the `min_interactions` of its scale."""
     content = {
         "parent_folder": ".",
-        **{RAW_FOLDER.format(name): DATASETS[name].folder for name in SAMPLES},
-        "min_interactions": {name: sample.scales[size].min_interactions for name, sample in SAMPLES.items()},
+        **{RAW_FOLDER.format(name): data_sets()[name].folder for name in samples()},
+        "min_interactions": {name: sample.scales[size].min_interactions for name, sample in samples().items()},
         "seed": 0,
     }
     write_json(folder, content)
@@ -63,7 +78,8 @@ def closing_lines(name: str, minimum: int, counts: Counts, about: list[str]) -> 
         f"kept with min_interactions {minimum:,}: {counts.kept_users:,} users, {counts.kept_rows:,} rows, "
         f"{counts.fused_rows:,} of them with all three modalities"
     )
-    parts = zip(DATASETS[name].tasks, counts.positives, counts.validation_positives, counts.test_positives, strict=True)
+    tasks = data_sets()[name].tasks
+    parts = zip(tasks, counts.positives, counts.validation_positives, counts.test_positives, strict=True)
     for task, positives, validation, test in parts:
         lines.append(
             f"{task.name}: {positives:,} positives, rate {positives / counts.rows:.5f}, "
@@ -75,7 +91,7 @@ def closing_lines(name: str, minimum: int, counts: Counts, about: list[str]) -> 
 
 def complete(folder: Path, name: str, found: marker.Marker) -> bool:
     """Tell whether a data set of the sample is written and all its files are there."""
-    paths = (folder / DATASETS[name].folder / file for file in SAMPLES[name].files)
+    paths = (folder / data_sets()[name].folder / file for file in samples()[name].files)
     return name in found.complete and all(path.is_file() for path in paths)
 
 
@@ -85,24 +101,24 @@ def write_sample(folder: Path, names: Sequence[str], settings: marker.Settings, 
     found = marker.prepare(folder, settings, force)
     size = (settings.scale, settings.signal)
     # Files of a sample with other settings must not be left beside new ones.
-    for name in set(SAMPLES) - set(found.complete):
-        for file in SAMPLES[name].files:
-            (folder / DATASETS[name].folder / file).unlink(missing_ok=True)
+    for name in set(samples()) - set(found.complete):
+        for file in samples()[name].files:
+            (folder / data_sets()[name].folder / file).unlink(missing_ok=True)
     for name in names:
         if complete(folder, name, found) and not force:
-            print(f"{name}: up to date in {folder / DATASETS[name].folder}")
+            print(f"{name}: up to date in {folder / data_sets()[name].folder}")
         else:
-            sample = SAMPLES[name]
+            sample = samples()[name]
             found.complete.pop(name, None)
             found.save(folder)
             write_paths_file(folder, size)
             with cli.progress() as progress:
                 counts, about = sample.write(
-                    folder / DATASETS[name].folder, sample.scales[size], settings.seed, progress
+                    folder / data_sets()[name].folder, sample.scales[size], settings.seed, progress
                 )
             found.complete[name] = closing_lines(name, sample.scales[size].min_interactions, counts, about)
             found.save(folder)
-            print(f"{name}: written to {folder / DATASETS[name].folder}")
+            print(f"{name}: written to {folder / data_sets()[name].folder}")
         print("\n".join(f"  {line}" for line in found.complete[name]))
     print(f"paths file: {folder / 'path.json'}")
 
@@ -124,11 +140,14 @@ def write_public(folder: Path, names: Sequence[str], seed: int, force: bool) -> 
     folder : Path
         The logs of each go to ``dataset/NAME`` below it, where the declarations look for them.
     names : sequence of str
-        Among `public.NAMES`.
+        Among those of `public_names`.
     seed : int
     force : bool
         Write again what is complete, and what is there from another seed.
     """
+    from mma4ctr.data.registry import load_settings, tasks_of
+    from mma4ctr.sampling import public
+
     before = require_kind(folder, is_public=True)
     found = marker.prepare(folder, marker.Settings(PUBLIC, "taste", seed), force)
     left = before.complete if before is not None and before.settings != found.settings else {}
@@ -157,9 +176,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.parser(__doc__)
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument("--scale", choices=SCALES)
-    what.add_argument("--public", nargs="+", choices=(*public.NAMES, ALL), metavar="NAME",
-                      help=f"public data sets: {', '.join(public.NAMES)}, or {ALL}")  # fmt: skip
-    parser.add_argument("--dataset", nargs="+", choices=tuple(SAMPLES), help="with --scale (default: both)")
+    what.add_argument("--public", nargs="+", choices=(*public_names(), ALL), metavar="NAME",
+                      help=f"public data sets: {', '.join(public_names())}, or {ALL}")  # fmt: skip
+    parser.add_argument("--dataset", nargs="+", choices=OF_CHALLENGES, help="with --scale (default: both)")
     parser.add_argument(
         "--out", type=Path, help="folder of the sample (default: sample/ and SCALE, SCALE_none or public)"
     )
@@ -172,7 +191,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             raise cli.UserError(
                 "--public stands beside --dataset or --signal none, which go with --scale; leave it out"
             )
-        names = public.NAMES if ALL in arguments.public else arguments.public
+        names = public_names() if ALL in arguments.public else arguments.public
         return write_public(arguments.out or Path("sample") / PUBLIC, names, arguments.seed, arguments.force)
     size = (arguments.scale, arguments.signal)
     if size not in SIZES:
@@ -180,7 +199,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise cli.UserError(f"--scale {arguments.scale} has no --signal {arguments.signal}; use --scale {scales}")
     default = Path("sample") / (arguments.scale if arguments.signal == "taste" else "_".join(size))
     settings = marker.Settings(arguments.scale, arguments.signal, arguments.seed)
-    write_sample(arguments.out or default, arguments.dataset or tuple(SAMPLES), settings, arguments.force)
+    write_sample(arguments.out or default, arguments.dataset or OF_CHALLENGES, settings, arguments.force)
 
 
 if __name__ == "__main__":

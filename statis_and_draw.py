@@ -19,9 +19,6 @@ from pathlib import Path
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.grid.results import Results
-from mma4ctr.report import absent, curves, datasets
-from mma4ctr.report.sources import TaskRuns
 
 SCRIPT = Path(__file__).name
 
@@ -33,6 +30,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     cli.add_paths_argument(parser)
     cli.add_tasks_argument(parser)
     args = parser.parse_args(argv)
+    # late: nobody who asks for --help waits for them
+    from mma4ctr.grid.results import Results
+    from mma4ctr.report import absent, curves, datasets
+    from mma4ctr.report.sources import TaskRuns
+
     settings = load_path(args.paths)
     tasks = absent.tasks(settings, args.dataset)
     for dataset in dict.fromkeys(map(settings.dataset_of, tasks)):

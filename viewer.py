@@ -19,10 +19,7 @@ from pathlib import Path
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.catalogue import USER_REDUCTIONS
-from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.report import absent, drawings, html, sections
-from mma4ctr.report.sources import TaskRuns
 
 SCRIPT = Path(__file__).name
 
@@ -37,6 +34,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--reduction", nargs="+", choices=USER_REDUCTIONS, help="default: those that have runs")
     parser.add_argument("--force", action="store_true", help="draw again even where nothing has changed")
     args = parser.parse_args(argv)
+    # late: nobody who asks for --help waits for them
+    from mma4ctr.grid.results import Results
+    from mma4ctr.report import absent, drawings, html, sections
+    from mma4ctr.report.sources import TaskRuns
+
     settings = load_path(args.paths)
     tasks, results = absent.tasks(settings, args.dataset), Results(settings)
     drawings.write(results, tasks, args.protocol, args.reduction, SCRIPT, force=args.force)

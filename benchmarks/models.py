@@ -25,6 +25,7 @@ import torch
 sys.path.insert(0, str(measure.ROOT))
 
 from mma4ctr import memory
+from mma4ctr.catalogue import DEVICES
 from mma4ctr.inputs import gather
 from mma4ctr.inputs.content import Content
 from mma4ctr.inputs.context import Context
@@ -181,7 +182,7 @@ def main() -> None:
     parser.add_argument("--items", type=int, default=5_000, help="default: 5000")
     parser.add_argument("--models", nargs="+", choices=registry.names(), default=registry.names(), help="default: all")
     parser.add_argument("--threads", type=int, default=1, help="default: 1")
-    parser.add_argument("--device", choices=devices.DEVICES, default="cpu", help="default: cpu")
+    parser.add_argument("--device", choices=DEVICES, default="cpu", help="default: cpu")
     parser.add_argument("--no_recbole", action="store_true", help="leave out the second table")
     parser.add_argument("--keep", action="store_true", help="write benchmarks/results/models.json")
     args = parser.parse_args()

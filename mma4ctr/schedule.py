@@ -8,6 +8,7 @@ from mma4ctr.arguments import LEAST_RATE, MOST
 from mma4ctr.cli import UserError
 
 EPOCHS_PER_HALVING = 5
+LOSSES = ("batch_softmax", "bce")  # the published one first
 OBSERVED = "observed"
 NEGATIVES = (OBSERVED, "random", "in_batch", "hard", "mixed")
 # Field -> its least value. Nothing is trained in 0 epochs: a run that is only looked for may say so.
@@ -33,7 +34,7 @@ class Schedule:
     learning_rate: float = 0.001
     batch_size: int = 8192
     lr_change: bool = True
-    loss: str = "batch_softmax"
+    loss: str = LOSSES[0]
     patience: int | None = None
     seed: int = 0
     interruption: bool = True

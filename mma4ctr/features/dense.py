@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from mma4ctr import cli
+from mma4ctr import catalogue, cli
 from mma4ctr.catalogue import default_feature
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
@@ -88,10 +88,13 @@ class Layout:
         return found
 
 
-LAYOUTS = {
-    "embeddings": Layout("dense_embeddings", embeddings, True),
-    "ids": Layout("dense_ids", user_ids, False),
-}  # fmt: skip
+LAYOUTS = dict(
+    zip(
+        catalogue.LAYOUTS,
+        (Layout("dense_embeddings", embeddings, True), Layout("dense_ids", user_ids, False)),
+        strict=True,
+    )
+)
 
 
 def write_rows(stream: BinaryIO, users: np.ndarray, items: np.ndarray, rows: np.ndarray, places: np.ndarray) -> None:

@@ -10,13 +10,19 @@ import dataclasses
 import functools
 import itertools
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from mma4ctr.catalogue import MODALITIES, USER_REDUCTIONS, default_feature, feature_named, features_among
-from mma4ctr.data.registry import modalities_of
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.runs.run import Run, native
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
+
+if TYPE_CHECKING:
+    from mma4ctr.runs.run import Run
+
+# What other models are tried at, each from one seed: the budget of each.
+EVERY = "all"
+RATES = (0.0003, 0.001, 0.003)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -181,6 +187,8 @@ class Point:
         UserError
             If an earlier step has not run for its settings, or not since they changed.
         """
+        from mma4ctr.runs.run import native  # late: the table of experiments is asked for by --help
+
         own, protocol = self.settings(settings), self.variant.protocol
         return native(own, self.task, self.setting.feature, protocol, self.schedule(eval_every), device)
 
@@ -193,6 +201,8 @@ def points(
 
     A task whose items have too few modalities for an experiment has none of it.
     """
+    from mma4ctr.data.registry import modalities_of
+
     found = []
     for task, variant, seed, name in itertools.product(tasks, variants, range(seeds), names):
         experiment = experiments_of(modalities_of(settings, task)).get(name)

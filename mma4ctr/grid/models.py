@@ -12,15 +12,13 @@ from collections.abc import Iterable, Sequence
 from mma4ctr.catalogue import default_feature
 from mma4ctr.cli import UserError
 from mma4ctr.data.registry import modalities_of
+from mma4ctr.grid.experiments import EVERY
 from mma4ctr.models import registry
 from mma4ctr.runs import finished, fit, folder
 from mma4ctr.runs.run import Run, native
 from mma4ctr.schedule import Schedule
 from mma4ctr.settings import Settings
 from mma4ctr.training.devices import device_of
-
-EVERY = "all"
-RATES = (0.0003, 0.001, 0.003)  # the budget of each model
 
 
 def models_called(names: Sequence[str]) -> list[str]:

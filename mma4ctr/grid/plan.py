@@ -41,6 +41,11 @@ class Job:
         return max(self.points, key=lambda point: point.epochs)
 
     @property
+    def place(self) -> Point:
+        """What its figures have in common: all but their epochs."""
+        return dataclasses.replace(self.last, epochs=0)
+
+    @property
     def schedule(self) -> Schedule:
         """How the run is trained, and when it is tested: at least after the epochs of every figure."""
         every = math.gcd(*(point.epochs for point in self.points))
@@ -105,10 +110,12 @@ def seconds_of_step(batch_size: int) -> float:
     return (time.perf_counter() - started) / steps
 
 
-def estimate(settings: Settings, job: Job) -> float:
-    """Return about how many seconds a run will take on a machine that does nothing else."""
+def estimate(settings: Settings, job: Job) -> float | None:
+    """Return about how many seconds a run will take on a machine that does nothing else, None without its rows."""
     point = job.last
     file = artifacts.path(settings, "rows", task=point.task, protocol=point.variant.protocol)
-    rows = int(TRAINING_SHARE * (len(np.load(file, mmap_mode="r", allow_pickle=False)) if file.exists() else 0))
+    if not file.exists():
+        return None
+    rows = int(TRAINING_SHARE * len(np.load(file, mmap_mode="r", allow_pickle=False)))
     steps = math.ceil(rows / point.setting.batch_size)
     return point.epochs * steps * seconds_of_step(min(point.setting.batch_size, max(rows, 1)))

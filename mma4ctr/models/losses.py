@@ -8,6 +8,8 @@ import numpy as np
 import torch
 from torch.nn import functional
 
+from mma4ctr import schedule
+
 
 def batch_softmax_loss(log_odds: torch.Tensor, clicks: torch.Tensor) -> torch.Tensor:
     """Return minus the sum over the batch of click * log softmax(sigmoid(log-odds)), as published.
@@ -19,9 +21,9 @@ def batch_softmax_loss(log_odds: torch.Tensor, clicks: torch.Tensor) -> torch.Te
 
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of log-odds (rows,) and clicks (rows,)
-LOSSES: dict[str, Loss] = {
-    "batch_softmax": batch_softmax_loss, "bce": functional.binary_cross_entropy_with_logits,
-}  # fmt: skip
+LOSSES: dict[str, Loss] = dict(
+    zip(schedule.LOSSES, (batch_softmax_loss, functional.binary_cross_entropy_with_logits), strict=True)
+)
 
 
 def starting_bias(loss: str, click_rate: float) -> float | None:

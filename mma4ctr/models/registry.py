@@ -10,10 +10,13 @@ import math
 import pkgutil
 import typing
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from mma4ctr import models
 from mma4ctr.cli import UserError
-from mma4ctr.models.contract import NEEDS, Graph, Model, Sizes
+
+if TYPE_CHECKING:  # the names of models are asked for without PyTorch, by every --help
+    from mma4ctr.models.contract import Graph, Model, Sizes
 
 DEFAULT = "mma4ctr"
 HOUSE = ("contract", "layers", "losses", "parts", "registry")
@@ -37,6 +40,8 @@ def load(name: str) -> type[Model]:
     TypeError
         If its file does not have exactly one class that derives from `Model`, or that needs what nothing offers.
     """
+    from mma4ctr.models.contract import NEEDS, Model
+
     if name not in names():
         raise UserError(f"unknown model {name!r:.60}; the models are {', '.join(names())}")
     module = importlib.import_module(f"{models.__name__}.{name}")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mma4ctr.evaluation import label_rates, remarks
+import scipy.special
+
+from mma4ctr.evaluation import calibration, label_rates, remarks
 from mma4ctr.features import fusion
 from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.runs import folder
@@ -32,12 +34,16 @@ def evaluate(run: Run, rows: TaskRows, covers: str) -> dict[str, str]:
     if all(folder.is_finished(run.settings, one) for one in found.values()):
         return found
     test = rows.part("test")
-    predicted = label_rates.predictors(rows.part("training"), test)
+    known = rows.part("validation")
+    validation, predicted = (label_rates.predictors(rows.part("training"), one) for one in (known, test))
     suffix = "" if config["rows"] == fusion.FUSED else f"@{config['rows']}"
     for name, one in found.items():
         place = folder.folder_of(run.settings, one)
         folder.save_config(place, own[name])
         figures = folder.save_predictions(place, predicted[name], test, run.settings.seed)
+        scores = (scipy.special.logit(one[name]) for one in (validation, predicted))
+        calibrated = calibration.calibrated_logloss(next(scores), known[:, 2], next(scores), test[:, 2])
         identified = {"run": one, "task": run.task, "feature": name + suffix, "protocol": run.protocol, **run.split}
+        figures[calibration.NAME] = calibrated
         folder.save_metrics(place, {**identified, **figures, "remarks": remarks.of_rows(run.settings, run.task)})
     return found

@@ -217,3 +217,8 @@ TIKTOK_SCALES = {
     ("demo", "none"): TIKTOK_NULL,
     ("tiny", "none"): TIKTOK_NULL,
 }
+
+OF_CHALLENGES = ("wechat", "tiktok")  # the data sets that have them
+SIZES = tuple(dict.fromkeys((*WECHAT_SCALES, *TIKTOK_SCALES)))  # scale and signal
+SCALES = tuple(dict.fromkeys(scale for scale, _ in SIZES))
+SIGNALS = tuple(dict.fromkeys(signal for _, signal in SIZES))

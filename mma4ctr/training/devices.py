@@ -10,8 +10,6 @@ from mma4ctr.training import data_parallel
 from mma4ctr.training.cuda_graph import CudaGraph
 from mma4ctr.training.engine import Engine
 
-DEVICES = ("auto", "cpu", "cuda")
-
 
 def device_of(name: str) -> torch.device:
     """Return the device to run on; ``auto`` takes the GPU where there is one."""

@@ -163,8 +163,20 @@ def test_a_dry_run_writes_nothing(copy: Path, capsys: pytest.CaptureFixture[str]
     adjust_hyperparameter.main(["--paths", str(copy), "--dry_run", "--seeds", "2"])
     assert sorted(copy.parent.rglob("*")) == before
     *listed, last = capsys.readouterr().out.splitlines()
+    listed, sums = listed[: -len(EXPERIMENTS)], listed[-len(EXPERIMENTS) :]
     assert len(listed) == 2 * 3 * 4 * 35
+    assert sums[0] == "epochs: 24 runs, 0 finished, 24 to do"
+    assert [line.partition(":")[0] for line in sums] == list(EXPERIMENTS)
     assert last.startswith("840 runs, 0 of them finished; 840 to run, 28,560 epochs: about ")
+
+
+def test_without_rows_nobody_knows_how_long_it_takes(
+    tmp_path: Path, tiny_raw: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = paths_file(tmp_path, tiny_raw)
+    adjust_hyperparameter.main(["--paths", str(file), "--dry_run", "--dataset", "wechat", "--longest", "10"])
+    *listed, last = capsys.readouterr().out.splitlines()
+    assert listed[0].endswith("10 epochs: unknown (step 1 has not run)") and ": unknown (step 1 has not run) " in last
 
 
 def started(file: Path) -> subprocess.Popen:
