@@ -197,6 +197,7 @@ def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict
     figures = {name.removeprefix("test_"): value for name, value in history[-1].items() if name.startswith("test_")}
     runs.save_metrics(folder, {
         **summary, "parameters": made.parameters, **figures, "epochs_run": len(history),
+        "min_interactions": run.settings.min_interactions[run.settings.dataset_of(run.task)],
         "train_seconds": sum(entry["seconds"] for entry in history),
         "remarks": [
             *remarks.of_rows(run.settings, run.task),

@@ -17,7 +17,7 @@ from mma4ctr.runs.finished import Evaluation
 
 COLUMNS = ("model", "epochs", "AUC", "95 % interval", "± seeds", "GAUC", "LogLoss", "calibrated", "AP", "seconds",
            "parameters")  # fmt: skip
-WIDTH = 112  # characters; a narrower terminal wraps lines rather than lose figures
+WIDTH = 120  # characters; a narrower terminal wraps lines rather than lose figures
 
 
 def validation_auc(evaluations: Sequence[Evaluation]) -> float:

@@ -199,7 +199,8 @@ def runs_section(results: Results) -> Section:
             return number_cell(value, ".4g")
         return BLANK if value is None else Cell(str(value), value if isinstance(value, int) else None)
 
-    rows = tuple(tuple(cell(found.get(column)) for column in runs_folder.COLUMNS) for found in results.metrics)
+    lines = map(runs_folder.line_of, results.metrics)
+    rows = tuple(tuple(cell(line[column]) for column in runs_folder.COLUMNS) for line in lines)
     return Section("Every run", ("The lines of saved/results.csv.",), (Table("Runs", runs_folder.COLUMNS, rows),))
 
 

@@ -119,6 +119,7 @@ def fit(run: Run, engine: Engine) -> None:
         "in_features": inputs.sizes.content, "parameters": number_of_parameters(model), **tested,
         "interruptions": progress.interruptions, "epochs_run": len(progress.history),
         "best_epoch": progress.best_epoch + 1, "train_seconds": progress.train_seconds,
+        "min_interactions": settings.min_interactions[settings.dataset_of(run.task)],
         "rows": {name: len(places) for name, places in inputs.task.parts.items()},
         "label_rates": rates.evaluate(run, inputs.task, fusion.covers(run.feature)),
         "remarks": [*remarks.of_rows(settings, run.task), *tested["remarks"], *remarks.of_history(progress.history)],

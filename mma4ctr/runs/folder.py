@@ -15,17 +15,18 @@ import polars as pl
 
 import mma4ctr
 from mma4ctr.cli import UserError
-from mma4ctr.evaluation import metrics
-from mma4ctr.models import registry
+from mma4ctr.evaluation import calibration, metrics
 from mma4ctr.settings import Settings
 from mma4ctr.store import checksums, disk, locks, records
 
 COLUMNS = (
-    *("run", "task", "feature", "protocol", "user_order", "reduction"),
-    *("loss", "epochs", "batch_size", "learning_rate", "seed"),
-    *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES)),
+    *("run", "task", "protocol", "feature", "model"),
+    *("reduction", "user_embedding_length", "min_interactions", "user_order", "split_seed"),
+    *("loss", "epochs", "best_epoch", "batch_size", "learning_rate", "lr_change", "interruption", "seed"),
+    *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES), calibration.NAME),
     *("interruptions", "train_seconds", "test_seconds", "remarks"),
 )
+ORDER = ("task", "protocol", "feature", "model", "run")  # of the lines of results.csv
 METRICS = "metrics.json"
 LIBRARIES = ("numpy", "scipy", "scikit-learn", "polars", "torch")  # that compute what a run finds
 
@@ -157,18 +158,16 @@ def all_metrics(settings: Settings) -> Iterable[dict]:
 
 
 def line_of(content: Mapping[str, Any]) -> dict[str, object]:
-    """Return the line of results.csv of a run; another model than the default stands before the feature."""
-    line = {column: content.get(column) for column in COLUMNS} | {"remarks": "; ".join(content.get("remarks", ()))}
-    model = content.get("model", registry.DEFAULT)
-    return line if model == registry.DEFAULT else {**line, "feature": f"{model}/{content['feature']}"}
+    """Return the line of results.csv of a run; `model` is that of the package, where one was trained."""
+    return {column: content.get(column) for column in COLUMNS} | {"remarks": "; ".join(content.get("remarks", ()))}
 
 
 def rebuild_results(settings: Settings) -> Path:
-    """Write results.csv anew from the run folders, one line for each run, sorted by run; return the file."""
+    """Write results.csv anew from the run folders, one line for each run, in the order of `ORDER`; return the file."""
     file = settings.saved_path / "results.csv"
     with locks.lock(file.with_suffix(".lock"), str(file), alone=True):  # or the last to write may have read first
         lines = [line_of(content) for content in all_metrics(settings)]
-        frame = pl.DataFrame(lines, schema=list(COLUMNS), infer_schema_length=None)
+        frame = pl.DataFrame(lines, schema=list(COLUMNS), infer_schema_length=None).sort(ORDER)
         with disk.replacing(file) as temporary:
             frame.write_csv(temporary)
     return file

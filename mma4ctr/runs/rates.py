@@ -41,9 +41,10 @@ def evaluate(run: Run, rows: TaskRows, covers: str) -> dict[str, str]:
         place = folder.folder_of(run.settings, one)
         folder.save_config(place, own[name])
         figures = folder.save_predictions(place, predicted[name], test, run.settings.seed)
-        scores = (scipy.special.logit(one[name]) for one in (validation, predicted))
-        calibrated = calibration.calibrated_logloss(next(scores), known[:, 2], next(scores), test[:, 2])
+        log_odds = [scipy.special.logit(rates[name]) for rates in (validation, predicted)]
+        figures[calibration.NAME] = calibration.calibrated_logloss(log_odds[0], known[:, 2], log_odds[1], test[:, 2])
+        minimum = run.settings.min_interactions[run.settings.dataset_of(run.task)]
         identified = {"run": one, "task": run.task, "feature": name + suffix, "protocol": run.protocol, **run.split}
-        figures[calibration.NAME] = calibrated
-        folder.save_metrics(place, {**identified, **figures, "remarks": remarks.of_rows(run.settings, run.task)})
+        found_out = {**identified, **figures, "min_interactions": minimum}
+        folder.save_metrics(place, {**found_out, "remarks": remarks.of_rows(run.settings, run.task)})
     return found

@@ -66,7 +66,7 @@ def test_it_is_in_every_file_table_and_mean(output: tuple[Path, list[str]]) -> N
     assert found["mean"] == found["metrics"] != found["history"]
     assert found["rates"] != found["metrics"]
     header = (saved / "results.csv").read_text().partition("\n")[0].split(",")
-    assert header[header.index("test_positives") :][:3] == ["test_positives", "brier", "interruptions"]
+    assert header[header.index("test_positives") :][:3] == ["test_positives", "brier", "logloss_calibrated"]
     assert found["columns"] == header
     assert any(f"Brier {found['mean']:.4f}" in line for details in found["details"] for line in details)
 

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 import mlp
+from mma4ctr.runs.folder import ORDER
 from mma4ctr.settings import Settings
 from samples import ROOT, paths_file
 
@@ -131,9 +132,12 @@ def test_results_are_rebuilt_from_the_run_folders(copies: tuple[Path, Path], cap
     for options in (short, (*short, "--seed", "1"), ("--epochs", "3"), (*short, "--feature", "visual")):
         train(file, *options)
     lines = lines_of(file)
-    assert [line["run"] for line in lines] == sorted(
-        folder.name for folder in (file.parent / "saved").iterdir() if folder.is_dir()
-    )
+    folders = {folder.name for folder in (file.parent / "saved").iterdir() if folder.is_dir()}
+    assert len(lines) == len(folders) and {line["run"] for line in lines} == folders
+    assert lines == sorted(lines, key=lambda line: [line[name] for name in ORDER])
+    vat = next(line for line in lines if line["feature"] == "vat_concat" and line["seed"] == "1")
+    told = ("model", "user_embedding_length", "min_interactions", "lr_change", "interruption", "best_epoch")
+    assert [vat[name] for name in (*told, "split_seed")] == ["mma4ctr", "21", "50", "true", "true", "2", "0"]
     features = [line["feature"] for line in lines]
     # One line for each run, and the three label-rate predictors once for each set of rows.
     assert features.count("vat_concat") == 3
