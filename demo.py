@@ -17,7 +17,6 @@ from mma4ctr import cli  # first: it sees to how a script ends, from here on
 # isort: split
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
 import adjust_hyperparameter
@@ -44,7 +43,6 @@ GRIDS = (
     ("--protocol", "published", "clean", "--longest", "10", "--experiment", "single_modal", "two_modal_concat",
      "two_modal_cross", "three_modal_cross", "performance"),
 )  # fmt: skip
-TABLE_WIDTH = 100  # characters; a narrower terminal wraps lines rather than lose figures
 PLAN = """Made-up logs of both published data sets go through every step: logs, item features, user embeddings, matrices
 (steps 0 to 5), {trainings} trainings (step 6), whose table follows, and then {then}. About {minutes} minutes on two
 cores the first time; what has not changed is not done again."""
@@ -136,8 +134,7 @@ def show(found: Iterable[dict]) -> None:
             table.add_section()
         table.add_row("" if group == before else group, *cells)
         before = group
-    console = Console()
-    (console if console.width >= TABLE_WIDTH else Console(width=TABLE_WIDTH)).print(table)
+    cli.print_table(table)
     print("user_rate, item_rate and user_item_rate know only the click rates of the training rows.")
     print("published: user embeddings carry test labels. clean: they do not. The README says why both are shown.")
     print("LogLoss: the published loss, a softmax over a batch, orders rows and does not say how likely a click is;")

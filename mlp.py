@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING
 
 from load_path import load_path
 from mma4ctr import cli, memory
-from mma4ctr.arguments import at_least_1, learning_rate, patience, seed, share, truth, weight_decay
-from mma4ctr.catalogue import DEVICES, MODAL_SELECT, features_of
+from mma4ctr.arguments import at_least_0, at_least_1, learning_rate, patience, seed, share, truth, weight_decay
+from mma4ctr.catalogue import DEVICES, MODAL_SELECT, USER_REDUCTIONS, features_of
 from mma4ctr.models import registry
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.schedule import LOSSES, NEGATIVES, OBSERVED, Schedule
@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
                       help="set each test click against N items that its user never met, too")  # fmt: skip
     made.add_argument("--device", choices=DEVICES, default="auto")
     cli.add_protocol_argument(made, PROTOCOLS)
+    made.add_argument("--user_embedding_length", type=at_least_0, metavar="N",
+                      help="columns before the device; built where it is missing (default: of path.json)")  # fmt: skip
+    made.add_argument("--user_reduction", choices=USER_REDUCTIONS, help="likewise")
     made.add_argument("--user_order", choices=USER_ORDERS, help="default: user_order of path.json")
     return made
 
@@ -105,6 +108,15 @@ def with_user_order(settings: Settings, order: str | None, protocol: str) -> Set
     return dataclasses.replace(settings, user_order=order)
 
 
+def with_user_embeddings(settings: Settings, args: argparse.Namespace, protocol: str) -> Settings:
+    """Return the settings with the user embeddings that were asked for, which are built where they are missing."""
+    from mma4ctr.features import build
+
+    length = settings.user_embedding_length if args.user_embedding_length is None else args.user_embedding_length
+    reduction = args.user_reduction or settings.user_reduction
+    return build.with_user_embeddings(settings, reduction, length, settings.dataset_of(args.dataset), protocol)
+
+
 @cli.step
 def main(argv: Sequence[str] | None = None) -> list[str]:
     """Run step 6 and return the ids of its runs."""
@@ -124,6 +136,8 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     settings = with_user_order(settings, args.user_order, protocol)
     memory.keep_freed_memory()
     with contextlib.closing(engine_of(device, args.model)) as engine:
+        if args.user_embedding_length is not None or args.user_reduction:
+            settings = engine.agreed(with_user_embeddings(settings, args, protocol) if engine.is_first else settings)
         for feature in features:
             run = native(settings, args.dataset, feature, protocol, schedule, device.type, args.model, options)
             for warning in run.warnings if engine.is_first else ():

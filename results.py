@@ -13,13 +13,12 @@ from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.protocol import PROTOCOLS
 
-WIDTH = 100  # characters; a narrower terminal wraps lines rather than lose figures
 # Head of a column -> its value, from a line of results.csv; the task stands above its runs.
 SHOWN: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "run": lambda line: line["run"],
     "protocol": lambda line: line["protocol"],
     "model, feature": lambda line: "/".join(filter(None, (line["model"], line["feature"]))),
-    "epoch": lambda line: text(line["best_epoch"] or line["epochs"], "d"),
+    "epoch": lambda line: text(line["best_epoch"] if line["patience"] else line["epochs"], "d"),
     "rate": lambda line: text(line["learning_rate"], "g"),
     "seed": lambda line: text(line["seed"], "d"),
     "AUC": lambda line: text(line["auc"], ".4f"),
@@ -50,7 +49,6 @@ def text(value: float | None, form: str) -> str:
 def show(title: str, lines: Sequence[Mapping[str, Any]]) -> None:
     """Print the table of a task."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
     table = Table(title=title, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -58,8 +56,7 @@ def show(title: str, lines: Sequence[Mapping[str, Any]]) -> None:
         table.add_column(head, no_wrap=True, justify="left" if number < 3 else "right")
     for line in lines:
         table.add_row(*(value(line) for value in SHOWN.values()))
-    console = Console()
-    (console if console.width >= WIDTH else Console(width=WIDTH)).print(table)
+    cli.print_table(table)
 
 
 @cli.step

@@ -23,6 +23,11 @@ def at_least_1(text: str) -> int:
     return int(text)
 
 
+def at_least_0(text: str) -> int:
+    """Read a whole number that may be 0."""
+    return 0 if text == "0" else at_least_1(text)
+
+
 def learning_rate(text: str) -> float:
     """Read a learning rate: a number that is neither 0 nor infinite."""
     try:

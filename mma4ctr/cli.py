@@ -11,11 +11,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from rich.console import Console
+from rich.measure import Measurement
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from mma4ctr import ending, signals
 
 T = TypeVar("T")
+UNLIMITED = 10_000  # columns
 LONGEST = 80  # characters of a value that a message repeats
 
 
@@ -150,6 +153,13 @@ def count_in_words(value: object) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{number:,} {part}" for part, number in value.items())
     return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as it is: a narrower terminal wraps its lines rather than lose figures."""
+    console = Console()
+    needed = Measurement.get(console, console.options.update(width=UNLIMITED), table).maximum
+    Console(width=max(console.width, needed)).print(table)
 
 
 def progress() -> Progress:

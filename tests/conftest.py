@@ -23,6 +23,16 @@ settings.load_profile("untimed")
 torch.set_num_threads(1)  # the suite runs in one process for each core
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a file in one process: what they share is built once.
+
+    So are those of the report: UMAP is compiled in each process that draws with it, which takes as long as ten tests.
+    """
+    for item in items:
+        file = item.path.relative_to(ROOT)
+        item.add_marker(pytest.mark.xdist_group("report" if "report" in file.parts else str(file)))
+
+
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
     """Start every test with one thread: UMAP raises their number, and sums then differ in the last bit."""

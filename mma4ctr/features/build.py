@@ -16,8 +16,8 @@ from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import tasks_of
 from mma4ctr.features import fusion, user_embedding
 from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, reading, records
+from mma4ctr.settings import Settings, content_of
+from mma4ctr.store import artifacts, disk, reading, records
 from mma4ctr.store.building import Build, Built, rebuild
 
 EMBEDDING = "get_user_embedding.py"
@@ -46,6 +46,25 @@ def user_embeddings(settings: Settings, dataset: str, protocol: str, *, force: b
         build = Build(settings, EMBEDDING, dataset, keys, expected=modalities, built_on=ancestors)
         write = functools.partial(write_user_embeddings, settings, task, protocol, modalities)
         rebuild(build, write, force=force, quiet=quiet)
+
+
+def with_user_embeddings(
+    settings: Settings, reduction: str, length: int, dataset: str, protocol: str
+) -> Settings:  # fmt: skip
+    """Return settings with user embeddings of another reduction and length, which are built where they are missing.
+
+    Those of path.json itself lie where step 3 puts them, all others in folders of their own.
+
+    Raises
+    ------
+    UserError
+        If an earlier step has not run, or not since something changed.
+    """
+    own = settings.with_embedding(reduction, length)
+    if own is not settings:
+        disk.write_json(own.file, content_of(own))
+    user_embeddings(own, dataset, protocol, force=False, quiet=True)
+    return own
 
 
 def write_user_embeddings(settings: Settings, task: str, protocol: str, modalities: Sequence[str]) -> Built:

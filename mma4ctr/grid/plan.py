@@ -19,8 +19,8 @@ from mma4ctr.models.contract import Batch, Sizes
 from mma4ctr.models.losses import LOSSES
 from mma4ctr.runs import fit
 from mma4ctr.schedule import Schedule
-from mma4ctr.settings import Settings, content_of
-from mma4ctr.store import artifacts, disk
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts
 from mma4ctr.training.adam import Adam
 from mma4ctr.training.devices import device_of
 
@@ -82,11 +82,7 @@ def prepare(settings: Settings, jobs: Sequence[Job]) -> None:
     needed = dict.fromkeys((job.last.variant, job.last.setting.user_embedding_length,
                             settings.dataset_of(job.last.task)) for job in jobs)  # fmt: skip
     for variant, length, dataset in needed:
-        own = settings.with_embedding(variant.reduction, length)
-        if own is not settings:
-            disk.write_json(own.file, content_of(own))
-        if length > 0:
-            build.user_embeddings(own, dataset, variant.protocol, force=False, quiet=True)
+        build.with_user_embeddings(settings, variant.reduction, length, dataset, variant.protocol)
 
 
 @functools.cache

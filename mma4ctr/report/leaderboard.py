@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 from rich import box
-from rich.console import Console
 from rich.table import Table
 
+from mma4ctr.cli import print_table
 from mma4ctr.evaluation.calibration import NAME as CALIBRATED
 from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
 from mma4ctr.report.sources import LabelRate, Ours, Source, TaskRuns
@@ -17,7 +18,6 @@ from mma4ctr.runs.finished import Evaluation
 
 COLUMNS = ("model", "epochs", "AUC", "95 % interval", "± seeds", "GAUC", "LogLoss", "calibrated", "AP", "seconds",
            "parameters")  # fmt: skip
-WIDTH = 120  # characters; a narrower terminal wraps lines rather than lose figures
 
 
 def validation_auc(evaluations: Sequence[Evaluation]) -> float:
@@ -62,7 +62,7 @@ def cells_of(source: Source) -> tuple[str, ...]:
     return (
         name_of(source), "-".join(map(str, ends)), f"{figures['auc']:.4f}", "[{:.4f}, {:.4f}]".format(*found.interval),
         "" if epochs is None or found.seeds < 2 else f"{found.spread:.4f}", f"{figures['gauc']:.4f}",
-        f"{figures['logloss']:.4f}", "" if calibrated is None else f"{calibrated:.4f}",
+        f"{figures['logloss']:.4f}", "" if calibrated is None or math.isnan(calibrated) else f"{calibrated:.4f}",
         f"{figures['average_precision']:.4f}",
         "" if longest is None else f"{longest.metrics['train_seconds']:,.0f}",
         "" if longest is None or "parameters" not in longest.metrics else f"{longest.metrics['parameters']:,}",
@@ -76,5 +76,4 @@ def show(task: TaskRuns, title: str) -> None:
         table.add_column(name, no_wrap=True, justify="left" if name == "model" else "right")
     for source in sources_of(task):
         table.add_row(*cells_of(source))
-    console = Console()
-    (console if console.width >= WIDTH else Console(width=WIDTH)).print(table)
+    print_table(table)

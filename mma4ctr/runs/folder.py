@@ -22,7 +22,7 @@ from mma4ctr.store import checksums, disk, locks, records
 COLUMNS = (
     *("run", "task", "protocol", "feature", "model"),
     *("reduction", "user_embedding_length", "min_interactions", "user_order", "split_seed"),
-    *("loss", "epochs", "best_epoch", "batch_size", "learning_rate", "lr_change", "interruption", "seed"),
+    *("loss", "epochs", "best_epoch", "batch_size", "learning_rate", "lr_change", "interruption", "patience", "seed"),
     *("in_features", "parameters", *(figure.name for figure in metrics.FIGURES), calibration.NAME),
     *("interruptions", "train_seconds", "test_seconds", "remarks"),
 )

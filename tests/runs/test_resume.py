@@ -137,7 +137,7 @@ def test_results_are_rebuilt_from_the_run_folders(copies: tuple[Path, Path], cap
     assert lines == sorted(lines, key=lambda line: [line[name] for name in ORDER])
     vat = next(line for line in lines if line["feature"] == "vat_concat" and line["seed"] == "1")
     told = ("model", "user_embedding_length", "min_interactions", "lr_change", "interruption", "best_epoch")
-    assert [vat[name] for name in (*told, "split_seed")] == ["mma4ctr", "21", "50", "true", "true", "2", "0"]
+    assert [vat[name] for name in (*told, "split_seed")] == ["mma4ctr", "21", "50", "true", "true", "1", "0"]
     features = [line["feature"] for line in lines]
     # One line for each run, and the three label-rate predictors once for each set of rows.
     assert features.count("vat_concat") == 3
