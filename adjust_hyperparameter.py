@@ -20,6 +20,7 @@ from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.arguments import at_least_1, learning_rate
 from mma4ctr.catalogue import USER_REDUCTIONS
+from mma4ctr.ending import from_here
 from mma4ctr.grid.experiments import EVERY, EXPERIMENTS, RATES
 from mma4ctr.models import registry
 from mma4ctr.protocol import PROTOCOLS
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         return (running.list_models if args.models else running.list_experiments)(settings, asked)
     done, failed = (running.run_models if args.models else running.run_experiments)(settings, asked)
     results = runs.rebuild_results(settings)
-    print(f"{done} run now, {failed} could not be run; one line for each run in {results}")
+    print(f"{done} run now, {failed} could not be run; one line for each run in {from_here(results)}")
     if failed:
         raise cli.UserError(f"{failed} runs could not be run, for the reasons above; mend them and give the same "
                             "command again")  # fmt: skip

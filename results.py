@@ -11,6 +11,7 @@ from typing import Any
 
 from load_path import load_path
 from mma4ctr import cli
+from mma4ctr.ending import from_here
 from mma4ctr.protocol import PROTOCOLS
 
 # Head of a column -> its value, from a line of results.csv; the task stands above its runs.
@@ -83,11 +84,13 @@ def main(argv: Sequence[str] | None = None) -> None:
         own = sorted((line for line in lines if line["task"] == task),
                      key=lambda line: [str(line[name] or "") for name in folder.ORDER])  # fmt: skip
         if not own:
-            print(f"{task}: no finished run in {settings.saved_path}; python mlp.py --dataset {task} makes one")
+            print(
+                f"{task}: no finished run in {from_here(settings.saved_path)}; python mlp.py --dataset {task} makes one"
+            )
             continue
         show(f"{task}: {len(own):,} runs", sorted(own, key=order_of(args.sort)) if args.sort else own)
     if lines:
-        print(f"all columns: {folder.rebuild_results(settings)}")
+        print(f"all columns: {from_here(folder.rebuild_results(settings))}")
 
 
 if __name__ == "__main__":

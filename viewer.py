@@ -19,6 +19,7 @@ from pathlib import Path
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.catalogue import USER_REDUCTIONS
+from mma4ctr.ending import from_here
 from mma4ctr.protocol import PROTOCOLS
 
 SCRIPT = Path(__file__).name
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     every = [TaskRuns(results, task) for task in absent.tasks(settings)]
     report = sections.build(results, every)
     absent.show(absent.sentences(settings, every))
-    print(f"  wrote {html.write(report, settings.saved_path / 'report.html')}", flush=True)
+    print(f"  wrote {from_here(html.write(report, settings.saved_path / 'report.html'))}", flush=True)
 
 
 if __name__ == "__main__":

@@ -40,10 +40,18 @@ WANT_OF_MEMORY = ("allocate memory", "memory allocation", "out of memory", "bad_
                   "failed to spawn", "can't start new thread")  # fmt: skip
 
 
+def from_here(text: object) -> str:
+    """Return a text with every path below the current folder written from there."""
+    with contextlib.suppress(OSError):  # the folder may be gone
+        here = os.getcwd()
+        return str(text) if here == os.sep else str(text).replace(here + os.sep, "")
+    return str(text)
+
+
 def say(line: str) -> None:
     """Print a line on stderr; where that is full or closed, nobody can be told."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
-        print(line, file=sys.stderr, flush=True)
+        print(from_here(line), file=sys.stderr, flush=True)
 
 
 # ---- errors of the machine

@@ -85,7 +85,8 @@ def write_user_embeddings(settings: Settings, task: str, protocol: str, modaliti
         length, method = settings.user_embedding_length, settings.user_reduction
         embedding = user_embedding.finish(difference, users[:, 1], method, length)
         files.append(artifacts.save(settings, "user_embedding", embedding, modality=modality, **keys))
-        counts[modality] = {"reduced from": matrix.shape[1], "columns": embedding.shape[1]}
+        change = "reduced" if matrix.shape[1] > length else "filled up"
+        counts[modality] = f"{matrix.shape[1]:,} columns {change} to {length}, device added"
         warnings += doubts_of(f"user embedding of {modality}", embedding[:, :-1])  # the last column is the device
     return Built(files, counts, modalities, warnings)
 

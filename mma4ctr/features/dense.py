@@ -18,6 +18,7 @@ from mma4ctr.catalogue import default_feature
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import dataset_of, tasks_of
+from mma4ctr.ending import from_here
 from mma4ctr.features import fusion
 from mma4ctr.features.build import EMBEDDING, load_items, load_user_embeddings
 from mma4ctr.settings import Settings
@@ -165,6 +166,6 @@ def write_all(settings: Settings, dataset: str, features: Sequence[str], protoco
         for task in tasks_of(settings, [dataset]):
             for feature in cli.track(taken):
                 file = write(settings, task, feature, protocol, layout)
-                print(f"  dense: {file} ({file.stat().st_size / 1e6:,.1f} MB)")
+                print(f"  dense: {from_here(file)} ({file.stat().st_size / 1e6:,.1f} MB)")
     if left_out:
         print(f"  dense: not {', '.join(left_out)}: user_embedding_length is 0, which only {only} takes")

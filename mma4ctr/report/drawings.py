@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from mma4ctr import cli
 from mma4ctr.catalogue import USER_REDUCTIONS, features_among
 from mma4ctr.data.registry import modalities_of
+from mma4ctr.ending import from_here
 from mma4ctr.grid.experiments import (
     EXPERIMENTS,
     SHORT_AND_LONG,
@@ -236,7 +237,7 @@ def draw_all(folder: Folder, drawings: Sequence[Drawing], *, force: bool) -> Non
             print(f"  {drawing}: up to date", flush=True)
         elif drawing.sources:
             for file in folder.draw(drawing):
-                print(f"  wrote {file}", flush=True)
+                print(f"  wrote {from_here(file)}", flush=True)
 
 
 def drawings_of_variants(

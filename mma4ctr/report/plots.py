@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 
 from mma4ctr.catalogue import feature_named, features_among
+from mma4ctr.ending import from_here
 from mma4ctr.store import disk
 
 # Okabe and Ito (2008), told apart under every kind of colour blindness; yellow, too pale on white, is left out.
@@ -93,7 +94,7 @@ def save_all(figures: Mapping[str, Figure | None], folder: Path) -> None:
     """Write the figures that there are by their names, and print the names of the files."""
     for name, made in figures.items():
         if made is not None:
-            print(f"  wrote {', '.join(map(str, save(made, folder, name)))}")
+            print(f"  wrote {', '.join(map(from_here, save(made, folder, name)))}")
 
 
 def label(axes: Axes, x: str, y: str, title: str = "") -> None:

@@ -121,7 +121,7 @@ class Build:
 
 
 def rebuild(build: Build, write: Callable[[], Built], *, force: bool, quiet: bool = False) -> None:
-    """Build something unless it is current, leave its record, and print the counts.
+    """Build something unless it is current, leave its record, and print its counts, or that nothing had to be done.
 
     Parameters
     ----------
@@ -134,13 +134,14 @@ def rebuild(build: Build, write: Callable[[], Built], *, force: bool, quiet: boo
         Print nothing.
     """
     with build.locked():
-        record, note = None if force else build.current(), " (up to date: nothing done; --force builds it again)"
-        if record is None:
+        standing = None if force else build.current()
+        if standing is None:
             build.discard()
-            record, note = build.commit(write()), ""
+        record = standing or build.commit(write())
     if not quiet:
-        print(" ".join(filter(None, (record.script, record.dataset, "_".join(map(str, record.keys.values()))))) + note)
-        for key, value in record.counts.items():
+        what = " ".join(filter(None, (record.script, record.dataset, ", ".join(map(str, record.keys.values())))))
+        print(f"{what}: up to date (--force builds it again)" if standing else what)
+        for key, value in record.counts.items() if standing is None else ():
             print(f"  {key}: {cli.count_in_words(value)}")
     for warning in record.warnings:
         warnings.warn(warning, stacklevel=2)

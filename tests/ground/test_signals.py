@@ -108,7 +108,7 @@ def test_a_long_call_into_a_library_is_not_waited_for() -> None:
 
 
 def test_a_script_that_imports_is_stopped_in_one_line() -> None:
-    started = subprocess.Popen([sys.executable, "mlp.py", "--help"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    started = subprocess.Popen([sys.executable, "viewer.py"], cwd=ROOT, stderr=subprocess.PIPE, text=True)
     while "polars" not in Path(f"/proc/{started.pid}/maps").read_text():  # mapped long before all is imported
         assert started.poll() is None
         time.sleep(0.005)

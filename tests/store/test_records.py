@@ -121,7 +121,7 @@ def test_a_step_run_twice_does_nothing_the_second_time(built: Path, capsys: pyte
     capsys.readouterr()
     run_all(built)
     assert times(built.parent) == before
-    assert capsys.readouterr().out.count("(up to date: nothing done") == 11
+    assert capsys.readouterr().out.count(": up to date (") == 11
     preprocess_inter.main(["--paths", str(built), "--dataset", "wechat", "--force"])
     assert times(built.parent) != before
     get_user_embedding.main(["--paths", str(built), "--dataset", "wechat"])  # forced, but the same: nothing to rerun
