@@ -47,6 +47,8 @@ def parser() -> argparse.ArgumentParser:
     add_schedule_arguments(made)
     made.add_argument("--unmet", type=at_least_1, metavar="N",
                       help="set each test click against N items that its user never met, too")  # fmt: skip
+    made.add_argument("--threads", type=at_least_1, metavar="N",
+                      help="of the CPU (default: as many as a batch keeps busy)")  # fmt: skip
     made.add_argument("--device", choices=DEVICES, default="auto")
     cli.add_protocol_argument(made, PROTOCOLS)
     made.add_argument("--user_embedding_length", type=at_least_0, metavar="N",
@@ -125,6 +127,7 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     from mma4ctr.data.registry import dataset_of, task_of
     from mma4ctr.runs import fit
     from mma4ctr.runs.run import native
+    from mma4ctr.training import threads
     from mma4ctr.training.devices import device_of, engine_of
 
     settings, device = load_path(args.paths), device_of(args.device)
@@ -135,6 +138,8 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     warned: set[str] = set()  # features build on the same steps
     settings = with_user_order(settings, args.user_order, protocol)
     memory.keep_freed_memory()
+    if args.threads:
+        threads.fix(args.threads)
     with contextlib.closing(engine_of(device, args.model)) as engine:
         if args.user_embedding_length is not None or args.user_reduction:
             settings = engine.agreed(with_user_embeddings(settings, args, protocol) if engine.is_first else settings)

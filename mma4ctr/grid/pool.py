@@ -11,12 +11,12 @@ import time
 from collections.abc import Generator, Sequence
 from typing import Protocol
 
-import torch
 from tqdm import tqdm
 
 from mma4ctr import cli, signals
 from mma4ctr.executor import DaskExecutor
 from mma4ctr.settings import Settings
+from mma4ctr.training import threads as run_threads
 
 SECONDS_TO_END = 2.0  # what a process of the grid gets to undo what is half-done
 
@@ -33,7 +33,7 @@ End = tuple[Job, str | cli.UserError]  # a job, and its run's id or why it could
 
 def start_worker(threads: int) -> None:
     """Ready a process of the grid: its share of the threads, and no life after its parent."""
-    torch.set_num_threads(threads)
+    run_threads.at_most(threads)
     # Instead of tqdm's own for several processes: a semaphore, of which Python warns where a process ends at once.
     tqdm.set_lock(threading.RLock())
     parent = multiprocessing.parent_process()

@@ -22,6 +22,7 @@ from mma4ctr.protocol import SEEDED
 from mma4ctr.runs import folder, rates
 from mma4ctr.runs.run import Run
 from mma4ctr.store import disk
+from mma4ctr.training import threads
 from mma4ctr.training.batches import Batches, batches_of_parts
 from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.devices import device_of, engine_of
@@ -103,6 +104,7 @@ def fit(run: Run, engine: Engine) -> None:
     settings, place = run.settings, folder.folder_of(run.settings, run.id)
     inputs, model = build(run)
     parts = batches_of_parts(inputs, run.protocol, device_of(run.device or "auto"))
+    taken = threads.take(run.schedule.batch_size, number_of_parameters(model))
     checkpoint = Checkpoint(folder.checkpoint_of(settings, run.id), run.id)
     trainer = Trainer(model, parts, run.schedule, checkpoint, engine)
     if not engine.is_first:
@@ -119,6 +121,7 @@ def fit(run: Run, engine: Engine) -> None:
         "in_features": inputs.sizes.content, "parameters": number_of_parameters(model), **tested,
         "interruptions": progress.interruptions, "epochs_run": len(progress.history),
         "best_epoch": progress.best_epoch + 1, "train_seconds": progress.train_seconds,
+        "threads": taken,
         "min_interactions": settings.min_interactions[settings.dataset_of(run.task)],
         "rows": {name: len(places) for name, places in inputs.task.parts.items()},
         "label_rates": rates.evaluate(run, inputs.task, fusion.covers(run.feature)),
@@ -136,7 +139,8 @@ def report(run: Run, *, finished_before: bool, further: Iterable[str] = ()) -> N
     print(f"mlp.py {run.task} {model}{run.feature} {run.protocol}{ordered}{again}")
     print("  rows: " + ", ".join(f"{number:,} {name}" for name, number in found["rows"].items()))
     print(f"  {found['in_features']} inputs, {found['parameters']:,} parameters, {found['epochs_run']} epochs in "
-          f"{found['train_seconds']:.1f} s, {found['interruptions']} interruptions")  # fmt: skip
+          f"{found['train_seconds']:.1f} s on {threads.in_words(found.get('threads'))}, {found['interruptions']} "
+          "interruptions")  # fmt: skip
     gauc = "none" if found["gauc"] is None else f"{found['gauc']:.4f}"
     interval = f"no AUC interval (fewer than {FEWEST_USERS} test users have both classes)"
     if found["auc_low"] is not None:
