@@ -136,7 +136,7 @@ def show(found: Iterable[dict]) -> None:
         before = group
     cli.print_table(table)
     print("user_rate, item_rate and user_item_rate know only the click rates of the training rows.")
-    print("published: user embeddings carry test labels. clean: they do not. The README says why both are shown.")
+    print("published: user embeddings carry test labels. clean: they do not; docs/protocols.md says why both.")
     print("LogLoss: the published loss, a softmax over a batch, orders rows and does not say how likely a click is;")
     print("calibrated is the LogLoss after Platt's scaling on the validation rows, which compares with the rates'.")
 

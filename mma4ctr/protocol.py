@@ -1,7 +1,7 @@
 """The two protocols: which repeats of a row collapse, the split, which rows user vectors see, how inputs are scaled.
 
 A row is (user index, item index, click); rows are sorted by user, time and place in the raw file, and every function
-here keeps that order. README.md says why there are two.
+here keeps that order. docs/protocols.md says why there are two.
 """
 
 from __future__ import annotations

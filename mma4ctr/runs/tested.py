@@ -180,11 +180,12 @@ def is_tuned(setting: str) -> bool:
 def best_of(tried: Groups) -> tuple[tuple[str, ...], list[FinishedRun]]:
     """Return the runs with the highest validation AUC, and what they were set to, of some that differ in that alone.
 
-    They are compared from the first seed, from which all were tried.
+    They are compared from the first seed, from which all were tried, after the longest run.
     """
 
     def valid_auc(own: frozenset[str]) -> float:
-        return min(tried[own], key=lambda run: run.metrics["seed"]).valid_auc
+        longest = min(tried[own], key=lambda run: (run.metrics["seed"], -run.config["epochs"]))
+        return longest.valid_auc
 
     best = max(sorted(tried, key=sorted), key=valid_auc)
     words = sorted(best - frozenset.intersection(*tried))

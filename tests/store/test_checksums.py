@@ -57,7 +57,7 @@ def test_any_byte_of_a_small_file_counts(tmp_path: Path, place: int) -> None:
 
 
 def sampled(size: int) -> set[int]:
-    """Return where the blocks of a sample begin, as the README describes them."""
+    """Return where the blocks of a sample begin, as docs/checks.md describes them."""
     return {round((size - checksums.BLOCK) * number // (checksums.BLOCKS - 1)) for number in range(checksums.BLOCKS)}
 
 

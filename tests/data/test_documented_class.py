@@ -1,4 +1,4 @@
-"""The data set that the README shows works as it stands there."""
+"""The data set that docs/data_set_class.md shows works as it stands there."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from samples import ROOT
 
 
 def test_the_data_set_of_the_readme_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (shown,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "data_set_class.md").read_text(), re.DOTALL)
     scope: dict = {"__name__": "clips"}
-    exec(compile(shown, "README.md", "exec"), scope)
+    exec(compile(shown, "data_set_class.md", "exec"), scope)
     monkeypatch.setitem(registry.DATASETS, "clips", scope["DATASET"])
     for name, task in registry.tasks_in([scope["DATASET"]]).items():
         monkeypatch.setitem(registry.TASKS, name, task)
