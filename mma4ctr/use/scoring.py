@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -30,17 +31,15 @@ def log_odds_of_pairs(
     return found
 
 
-class held_tables:  # noqa: N801
+@contextlib.contextmanager
+def held_tables(model: Model, shown: Shown) -> Iterator[None]:
     """Let a model hold its shared tables, computed once, while pairs are scored."""
-
-    def __init__(self, model: Model, shown: Shown) -> None:
-        self.model, self.shown = model.eval(), shown
-
-    def __enter__(self) -> None:
-        self.model.held = self.model.tables(self.shown.item_content) if self.model.refreshes else None
-
-    def __exit__(self, *_: object) -> None:
-        self.model.held = None
+    model.eval()
+    try:
+        model.held = model.tables(shown.item_content) if model.refreshes else None
+        yield
+    finally:
+        model.held = None
 
 
 def highest(scores: torch.Tensor, number: int) -> tuple[np.ndarray, np.ndarray]:

@@ -7,7 +7,7 @@ content      the user's, and the item's in the run's feature, scaled as the test
 history      the user's last training clicks, and the last training rows without a click
 counts       of all training rows
 slot         the one after all others
-context      columns of users (the device) as the user has them. A column of the data set in which every item has a single
+context      columns of users (the device) as the user has them. A column of the data set in which every item has one
              value (author, music) is the item's, an item without a row having the commonest value; every other one is
              that of the user's last training row, or last row at all, and of an unknown user the commonest value
 """
@@ -28,22 +28,6 @@ from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.training.batches import PartContent, of_items
 
 Columns = dict[str, torch.Tensor]
-
-
-@dataclasses.dataclass(frozen=True)
-class Newcomers:
-    """The content of who the logs do not know, unscaled.
-
-    Attributes
-    ----------
-    user : (user columns,) float32 array or None
-        Of a user without a row.
-    items : (n, item columns) float32 array or None
-        Of new items.
-    """
-
-    user: np.ndarray | None = None
-    items: np.ndarray | None = None
 
 
 def last_bounds(task: TaskRows, histories: Histories, label: int, users: int) -> np.ndarray:
@@ -112,7 +96,8 @@ class Shown:
     inputs : Inputs
     protocol : str
     device : torch.device
-    newcomers : Newcomers
+    new : (n, item columns) float32 array, optional
+        The content of new items, unscaled.
 
     Attributes
     ----------
@@ -121,16 +106,15 @@ class Shown:
         and the new ones.
     """
 
-    def __init__(self, inputs: Inputs, protocol: str, device: torch.device, newcomers: Newcomers | None = None) -> None:
-        newcomers = newcomers or Newcomers()
+    def __init__(self, inputs: Inputs, protocol: str, device: torch.device, new: np.ndarray | None = None) -> None:
         self.inputs, self.needs, self.device = inputs, inputs.needs, device
-        extra = 1 + (0 if newcomers.items is None else len(newcomers.items))
+        extra = 1 + (0 if new is None else len(new))
         self.users, self.items = inputs.users + 1, inputs.items + extra
         task, of_user, of_item = inputs.task, dict[str, np.ndarray](), dict[str, np.ndarray]()
         self.item_content: torch.Tensor | None = None
         self.user_content: torch.Tensor | None = None
         if inputs.content:
-            self._take_content(inputs, protocol, newcomers)
+            self._take_content(inputs, protocol, new)
         self.met: Columns = {}
         for name, histories, label in (("history", inputs.history, 1), ("unclicked", inputs.unclicked, 0)):
             if histories:
@@ -149,22 +133,28 @@ class Shown:
             for columns in (of_user, of_item)
         )
 
-    def _take_content(self, inputs: Inputs, protocol: str, newcomers: Newcomers) -> None:
+    def _take_content(self, inputs: Inputs, protocol: str, new: np.ndarray | None) -> None:
         content = inputs.content
         assert content is not None
         part = PartContent(content, inputs.task.part(PROTOCOLS[protocol].scaled_by["test"]), self.device)
         part.scale(*part.column_range())
         width = content.users.shape[1]
 
-        def scaled(table: np.ndarray, columns: slice) -> torch.Tensor:
-            known = torch.from_numpy(table.copy()).to(self.device)
-            return known.sub_(part.lowest[columns]).mul_(part.factor[columns])  # type: ignore[index]
-
-        unknown = np.zeros(width, dtype=np.float32) if newcomers.user is None else newcomers.user
-        self.user_content = scaled(np.vstack([content.users, unknown]), slice(width))
+        self.part, scaled = part, self._scaled
+        self.user_content = scaled(np.vstack([content.users, np.zeros((1, width), dtype=np.float32)]), slice(width))
         self.item_content = part.every_item(content)
-        if newcomers.items is not None:
-            self.item_content = torch.cat((self.item_content, scaled(newcomers.items, slice(width, None))))
+        if new is not None:
+            self.item_content = torch.cat((self.item_content, scaled(new, slice(width, None))))
+
+    def _scaled(self, table: np.ndarray, columns: slice) -> torch.Tensor:
+        """Return content (n, columns) on the device, scaled as the test part is."""
+        known = torch.from_numpy(table.copy()).to(self.device)
+        return known.sub_(self.part.lowest[columns]).mul_(self.part.factor[columns])  # type: ignore[index]
+
+    def take_user(self, content: np.ndarray) -> None:
+        """Give the unknown user some content (user columns,), unscaled."""
+        assert self.user_content is not None
+        self.user_content[-1] = self._scaled(content[None], slice(self.user_content.shape[1]))[0]
 
     def _history(self, name: str, bounds: torch.Tensor) -> torch.Tensor:
         places, items = bounds[:, 1:] + self.steps, self.met[name]

@@ -44,13 +44,22 @@ class Fields(nn.Module):
         super().__init__()
         require_something(ids=ids, contents=contents)
         values = (sizes.users, *([sizes.items] if ids else []), *sizes.context)
-        self.ids = ids
+        self.ids, self.values = ids, values
         self.embeddings = Table(sum(values), width)
         first = torch.tensor([0, *itertools.accumulate(values)][:-1])
         self.register_buffer("first", first, persistent=False)  # of each field, in the table
         self.columns = [columns for _, columns in sizes.modalities] if contents else []
         self.modalities = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in self.columns)
         self.number = len(values) + len(self.columns)
+
+    def admit(self, items: int) -> None:
+        """Make room for an unknown user, and for new items behind one that is none."""
+        number, *others = self.values
+        more, begin = {number: 1}, 1
+        if self.ids:
+            more[number + others[0]], begin = 1 + items, items + 2
+        self.embeddings.insert(more)
+        self.first = self.first + torch.tensor([0, 1, *(begin for _ in others)][: len(self.first)]).to(self.first)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the fields (rows, fields, width): those with embeddings, then the modalities."""

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from mma4ctr.models.contract import Batch, Sizes
-from mma4ctr.models.parts.items import Table, require_something
+from mma4ctr.models.parts.items import Table, UserTable, require_something
 
 
 class ItemFields(nn.Module):
@@ -47,6 +47,11 @@ class ItemFields(nn.Module):
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
         self.contents = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in self.columns)
         self.number = len(self.columns) + ids
+
+    def admit(self, items: int) -> None:
+        """Make room for new items behind the one that is none."""
+        if self.ids is not None:
+            self.ids.append(items)
 
     def _projected(self, content: torch.Tensor) -> list[torch.Tensor]:
         """Return the fields [(..., width), ...] of content (..., columns)."""
@@ -99,7 +104,7 @@ class RowFields(nn.Module):
 
     def __init__(self, sizes: Sizes, width: int) -> None:
         super().__init__()
-        self.users = Table(sizes.users, width)
+        self.users = UserTable(sizes.users, width)
         self.contexts = Table(sum(sizes.context), width)  # the values of all columns, one column after another
         starts = np.cumsum((0, *sizes.context[:-1]), dtype=np.int64) if sizes.context else np.zeros(0, dtype=np.int64)
         self.register_buffer("starts", torch.from_numpy(starts), persistent=False)
