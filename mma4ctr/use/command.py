@@ -30,8 +30,8 @@ def best_of(settings: Settings, task: str, protocol: str) -> TrainedRun:
     current = [run for run in found if tested.is_current(settings, run)]
     if not current:
         raise UserError(
-            f"{settings.saved_path}: has no run of {task} under the {protocol} protocol that stands on the artefacts as "
-            f"they are now; run python mlp.py --dataset {task} --protocol {protocol} first"
+            f"{settings.saved_path}: has no run of {task} under the {protocol} protocol that stands on the artefacts "
+            f"as they are now; run python mlp.py --dataset {task} --protocol {protocol} first"
         )
     return load_run(max(current, key=lambda run: (run.valid_auc, run.folder.name)).folder)
 
