@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -32,6 +32,10 @@ class Both:
     def width(self) -> int:
         """How many columns there are."""
         return self.known.shape[1]
+
+    def changed(self, change: Callable[[np.ndarray], np.ndarray]) -> Both:
+        """Return both after the same change."""
+        return Both(change(self.known), change(self.new))
 
     def scaled(self) -> Both:
         """Return the columns min-max scaled by the range of the known rows, not clipped."""
@@ -95,34 +99,48 @@ def features_of(
     return joined.at_most(ITEM_FEATURE_LENGTH).new if together else joined.new
 
 
-def user_without_rows(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
-    """Return the embedding (columns,) float32 of a user who has met nothing, with the commonest device.
+def embedding_of(
+    settings: Settings, task: str, modality: str, protocol: str, new: np.ndarray | None, device: int
+) -> np.ndarray:
+    """Return what step 3 would have made of one more user, without changing the others.
 
-    In every modality what such a user clicked minus what the user passed by is 0, which is then reduced and scaled as
-    that of the users who were there.
+    Parameters
+    ----------
+    settings : Settings
+    task, modality, protocol : str
+    new : (columns,) float64 array or None
+        What the user clicked minus what the user passed by (see `user_embedding.clicked_minus_unclicked`); None for a
+        user without a row, of whom that is 0.
+    device : int
+        As step 1's table of users has it.
+
+    Returns
+    -------
+    (length + 1,) float32 array
     """
     dataset = settings.dataset_of(task)
-    users = reading.load(settings, "users", dataset=dataset)
-    ids = reading.load(settings, "items", dataset=dataset)
+    keys = {"dataset": dataset, "modality": modality}
+    users, ids = (reading.load(settings, name, dataset=dataset) for name in ("users", "items"))
     rows = reading.load(settings, "rows", task=task, protocol=protocol)
     rows = rows[PROTOCOLS[protocol].embedding_rows(rows[:, 0])]
-    known, places = np.unique(users[:, 1], return_inverse=True)
-    device, length, found = known[np.bincount(places).argmax()], settings.user_embedding_length, []
-    for modality in feature_named(feature).modalities:
-        keys = {"dataset": dataset, "modality": modality}
-        matrix = reading.load(settings, "modality", **keys)
-        of = places_in(reading.load(settings, "modality_items", **keys), ids)
-        difference = user_embedding.clicked_minus_unclicked(rows, of, matrix, len(users))
-        columns = _reduced_zero(difference, settings.user_reduction, length)
-        both = Both(np.column_stack([columns[0], users[:, 1]]).astype(np.float64), np.append(columns[1], device)[None])
-        found.append(both.scaled().new[0])
-    return np.concatenate(found)
+    places = places_in(reading.load(settings, "modality_items", **keys), ids)
+    matrix = reading.load(settings, "modality", **keys)
+    known = user_embedding.clicked_minus_unclicked(rows, places, matrix, len(users))
+    both = Both(known, np.zeros((1, matrix.shape[1])) if new is None else new[None])
+    length = settings.user_embedding_length
+    if settings.user_reduction == "pca":
+        both = both.reduced(length).changed(lambda table: reduction.pad_columns(table, length))
+    else:
+        both = both.changed(lambda table: user_embedding.REDUCTIONS[settings.user_reduction](table, length))
+    last = Both(users[:, 1:], np.array([[device]]))
+    return side_by_side([both, last]).changed(lambda table: table.astype(np.float64)).scaled().new[0]
 
 
-def _reduced_zero(difference: np.ndarray, method: str, length: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return differences (users, columns) reduced to (users, length), and what 0 becomes, (length,)."""
-    if method != "pca":
-        zero = np.zeros((1, difference.shape[1]))
-        return user_embedding.REDUCTIONS[method](difference, length), user_embedding.REDUCTIONS[method](zero, length)[0]
-    both = Both(difference, np.zeros((1, difference.shape[1]))).reduced(length)
-    return reduction.pad_columns(both.known, length), reduction.pad_columns(both.new, length)[0]
+def user_without_rows(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
+    """Return the embedding (columns,) float32 of a user who has met nothing, with the commonest device."""
+    known, places = np.unique(
+        reading.load(settings, "users", dataset=settings.dataset_of(task))[:, 1], return_inverse=True
+    )
+    device = int(known[np.bincount(places).argmax()])
+    modalities = feature_named(feature).modalities
+    return np.concatenate([embedding_of(settings, task, one, protocol, None, device) for one in modalities])

@@ -203,12 +203,12 @@ class TrainedRun:
         unknown = places < 0
         can = ~unknown
         if unknown.any():
-            told = f"{ids.filter(pl.Series(unknown)).n_unique():,} unknown users"
+            told = f"unknown users: {ids.filter(pl.Series(unknown)).n_unique():,}"
             if self._stranger:
-                warnings.warn(f"{told}: scored as users without any history", stacklevel=3)
+                warnings.warn(f"{told}, scored as users without any history", stacklevel=3)
                 can[:] = True
             else:
-                warnings.warn(f"{told}: left out, because this model knows users by their ids alone", stacklevel=3)
+                warnings.warn(f"{told}, left out, because this model knows users by their ids alone", stacklevel=3)
         return np.where(unknown, self.shown.users - 1, places), can
 
     def predict(self, pairs: Any, done: Progress = lambda rows: None) -> pl.DataFrame:
@@ -236,7 +236,7 @@ class TrainedRun:
         has_content = (items >= 0) & self._scorable[items]
         if not has_content.all():
             lacking = item_ids.filter(pl.Series(~has_content)).n_unique()
-            warnings.warn(f"{lacking:,} items are unknown or have no content: {(~has_content).sum():,} of "
+            warnings.warn(f"items that are unknown or have no content: {lacking:,}; {(~has_content).sum():,} of "
                           f"{len(items):,} pairs get no probability", stacklevel=2)  # fmt: skip
         can = can & has_content
         scores = scoring.log_odds_of_pairs(self.model, self.shown, users[can], items[can], done)
