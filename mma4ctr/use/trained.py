@@ -147,6 +147,11 @@ class TrainedRun:
         more[0] = False
         return np.concatenate([known, more])
 
+    @property
+    def number_of_candidates(self) -> int:
+        """How many items can be recommended: those with content."""
+        return int(self._scorable.sum())
+
     # ---- new items
 
     def modalities(self) -> dict[str, int]:
