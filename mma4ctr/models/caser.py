@@ -63,6 +63,7 @@ class Caser(SequenceModel):
     """The history is what convolutions find in it, in a layer of its own, beside the user's embedding."""
 
     needs: ClassVar[frozenset[str]] = SequenceModel.needs | {"user"}
+    sees_candidate = False
     Config = Config
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:

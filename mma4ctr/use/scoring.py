@@ -12,6 +12,7 @@ from mma4ctr.models.contract import Model
 from mma4ctr.use.shown import Shown
 
 ROWS = 8_192  # pairs passed forward at a time
+USERS = 64  # users whose items are ranked at a time, at most
 SCORES = 2**22  # log-odds that are kept at a time while items are ranked: 16 MB
 Seen = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]  # users -> places among them, and items, to be left out
 
@@ -33,13 +34,18 @@ def log_odds_of_pairs(
 
 @contextlib.contextmanager
 def held_tables(model: Model, shown: Shown) -> Iterator[None]:
-    """Let a model hold its shared tables, computed once, while pairs are scored."""
+    """Let a model hold its shared tables, and what it makes of items alone, computed once, while pairs are scored."""
     model.eval()
+    holders = [part for part in model.modules() if hasattr(part, "hold")]
     try:
         model.held = model.tables(shown.item_content) if model.refreshes else None
+        for part in holders:
+            part.hold(shown.item_content)  # type: ignore[operator]
         yield
     finally:
         model.held = None
+        for part in holders:
+            part.hold(None)  # type: ignore[operator]
 
 
 def highest(scores: torch.Tensor, number: int) -> tuple[np.ndarray, np.ndarray]:
@@ -99,7 +105,7 @@ def top_items(
     place = np.full(shown.items, -1, dtype=np.int64)
     place[items] = np.arange(len(items))
     candidates = torch.from_numpy(items.astype(np.int64)).to(shown.device)
-    at_once = max(1, min(SCORES // max(len(items), 1), ROWS))
+    at_once = max(1, min(SCORES // max(len(items), 1), USERS, len(users)))
     block = max(1, ROWS // at_once)
     with held_tables(model, shown):
         for start in range(0, len(users), at_once):

@@ -51,6 +51,16 @@ class Fields(nn.Module):
         self.columns = [columns for _, columns in sizes.modalities] if contents else []
         self.modalities = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in self.columns)
         self.number = len(values) + len(self.columns)
+        self.held: torch.Tensor | None = None
+
+    def hold(self, content: torch.Tensor | None) -> None:
+        """Project the modalities of all items once, for batches that follow; with None, let go of them."""
+        self.held = None if content is None or not self.columns else self._projected(content)
+
+    def _projected(self, content: torch.Tensor) -> torch.Tensor:
+        """Return the modalities (n, modalities, width) of content (n, columns)."""
+        parts = content.split(self.columns, dim=1)
+        return torch.stack([project(part) for project, part in zip(self.modalities, parts, strict=True)], dim=1)
 
     def admit(self, items: int) -> None:
         """Make room for an unknown user, and for new items behind one that is none."""
@@ -70,10 +80,10 @@ class Fields(nn.Module):
         embedded = self.embeddings(indices + self.first)
         if not self.columns:
             return embedded
+        if self.held is not None:
+            return torch.cat((embedded, self.held[batch.item]), dim=1)
         content = functional.embedding(batch.item, batch.item_content)  # type: ignore[arg-type]
-        parts = content.split(self.columns, dim=1)
-        dense = [project(part) for project, part in zip(self.modalities, parts, strict=True)]
-        return torch.cat((embedded, torch.stack(dense, dim=1)), dim=1)
+        return torch.cat((embedded, self._projected(content)), dim=1)
 
 
 class Linear(nn.Module):

@@ -47,6 +47,16 @@ class ItemFields(nn.Module):
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
         self.contents = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in self.columns)
         self.number = len(self.columns) + ids
+        self.held: torch.Tensor | None = None
+
+    def hold(self, content: torch.Tensor | None) -> None:
+        """Compute the fields of all items once, for batches that follow; with None, let go of them."""
+        self.held = None if content is None else self._table(content)
+
+    def _table(self, content: torch.Tensor) -> torch.Tensor:
+        """Return the fields (items + 1, number * width) of all items; where new ones were admitted, theirs follow."""
+        ids = [] if self.ids is None else [self.ids.weight]
+        return torch.cat([*ids, *(self._projected(content) if self.columns else [])], dim=1)
 
     def admit(self, items: int) -> None:
         """Make room for new items behind the one that is none."""
@@ -63,12 +73,15 @@ class ItemFields(nn.Module):
 
     def reader(self, batch: Batch, places: int) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return what looks up the fields (..., number * width) of items (...,) int64, for about so many `places`."""
+        held = self.held
+        if held is not None:
+            return lambda items: functional.embedding(items, held)
         ids = [] if self.ids is None else [self.ids.weight]
         if not self.columns:
             return lambda items: self._rows(ids[0], items)
         content: torch.Tensor = batch.item_content  # type: ignore[assignment]
         if places > self.absent:
-            table = torch.cat([*ids, *self._projected(content)], dim=1)
+            table = self._table(content)
             return lambda items: self._rows(table, items)
         return lambda items: torch.cat(
             [*(self._rows(table, items) for table in ids), *self._projected(functional.embedding(items, content))],

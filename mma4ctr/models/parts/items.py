@@ -79,11 +79,16 @@ class Items(nn.Module):
         self.absent = sizes.items  # the index that stands for no item
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
         self.contents = nn.Linear(sizes.item_columns, width, bias=False) if contents else None
+        self.held: torch.Tensor | None = None
 
     def admit(self, items: int) -> None:
         """Make room for new items behind the one that is none."""
         if self.ids is not None:
             self.ids.append(items)
+
+    def hold(self, content: torch.Tensor | None) -> None:
+        """Compute the vectors of all items once, for batches that follow; with None, let go of them."""
+        self.held = None if content is None else self.table(Batch(item_content=content))
 
     def table(self, batch: Batch) -> torch.Tensor:
         """Return the vectors of all items (items + 1, width); the last one, which stands for no item, is 0.
@@ -97,6 +102,8 @@ class Items(nn.Module):
 
     def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the vectors (..., width) of the items at each of `places` (...,) int64, of histories or candidates."""
+        if self.held is not None:
+            return tuple(functional.embedding(one, self.held) for one in places)
         if self.contents is None or sum(one.numel() for one in places) > self.absent:
             table = self.table(batch)
             return tuple(self._rows(table, one) for one in places)
