@@ -46,17 +46,22 @@ def sentence_of(file: str) -> str | None:
     return next((text for pattern, text in FILES.items() if fnmatch.fnmatch(file, pattern)), None)
 
 
-def readme_of(run: Run) -> str:
-    """Return the text of the README of a run's folder."""
-    model = run.model if not run.options else f"{run.model} ({', '.join(f'{k}={v}' for k, v in run.options.items())})"
+def title_of(run: Run) -> str:
+    """Return what a run is, in a sentence."""
+    options = ", ".join(f"{name}={value}" for name, value in run.options.items())
+    model = f"{run.model} ({options})" if options else run.model
+    return f"{model} on {run.task}, feature {run.feature}, {run.protocol} protocol, seed {run.schedule.seed}."
+
+
+def write_readme(folder: Path, title: str, use: str = "") -> None:
+    """Write the README of a run's folder: what the run is, what each file is, how to `use` it."""
     told = "".join(f"| `{name}` | {text} |\n" for name, text in FILES.items())
-    return (
-        f"# Run {run.id}\n\n{model} on {run.task}, feature {run.feature}, {run.protocol} protocol, seed "
-        f"{run.schedule.seed}.\n\nA file is there where the run, or what was asked for later, gives it; `*` stands for "
-        f"a number.\n\n| file | what it is |\n|---|---|\n{told}\n"
-        f"To use the model: `import mma4ctr; run = mma4ctr.load_run(FOLDER)`, or `python recommend.py --run {run.id}`. "
-        "Users and items of `.npy` files are indices into the tables of step 1; `run.test_rows` has them by name.\n"
-    )
+    with disk.replacing(folder / README) as temporary:
+        temporary.write_text(
+            f"# Run {folder.name}\n\n{title}\n\nA file is there where the run, or what was asked for later, gives it; "
+            f"`*` stands for a number. Users and items of `.npy` files are indices into the tables of step 1.\n\n"
+            f"| file | what it is |\n|---|---|\n{told}{use}"
+        )
 
 
 def _below(folder: Path, content: dict[str, object]) -> dict[str, object]:
@@ -103,8 +108,11 @@ def write(run: Run, folder: Path, inputs: Inputs, files: Sequence[Path]) -> None
     """Write README.md and model.json into a run's folder; see `model_of`."""
     content = model_of(run, folder, inputs, files)
     disk.write_json(folder / MODEL, {**content, "checksum": records.identity(content)})
-    with disk.replacing(folder / README) as temporary:
-        temporary.write_text(readme_of(run))
+    use = (
+        f"\nTo use the model: `import mma4ctr; run = mma4ctr.load_run(FOLDER)`, or `python recommend.py --run {run.id}`."
+        " `run.test_rows` has the test rows by the ids of the logs.\n"
+    )
+    write_readme(folder, title_of(run), use)
 
 
 def read(folder: Path) -> dict[str, Any]:

@@ -48,6 +48,15 @@ def held_tables(model: Model, shown: Shown) -> Iterator[None]:
             part.hold(None)  # type: ignore[operator]
 
 
+def met_by(rows: np.ndarray, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which items users (n,) met in rows (m, 3), which are sorted by user: places among the users, and items."""
+    begins, ends = (np.searchsorted(rows[:, 0], users, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
+    lengths = ends - begins
+    places = np.repeat(np.arange(len(users)), lengths)
+    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return places, rows[np.repeat(begins, lengths) + within, 1]
+
+
 def highest(scores: torch.Tensor, number: int) -> tuple[np.ndarray, np.ndarray]:
     """Return the highest scores of each row and where they are, highest first, equal ones in the order of places.
 

@@ -19,7 +19,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.features import newcomers
 from mma4ctr.inputs.gather import Inputs
 from mma4ctr.models.contract import Model
-from mma4ctr.runs import described, fit, folder
+from mma4ctr.runs import described, finished, fit, folder
 from mma4ctr.store import reading
 from mma4ctr.training.devices import device_of
 from mma4ctr.use import scoring, tables, who
@@ -43,6 +43,8 @@ def load_run(path: str | Path) -> TrainedRun:
     place = Path(path).resolve()
     if not (place / folder.METRICS).exists():
         raise UserError(f"{path}: is not the folder of a finished run (no {folder.METRICS}); give .../saved/<run>")
+    if finished.native_model(folder.metrics_in(place)) is None:
+        raise UserError(f"{path}: is a run of click rates or of RecBole, expected one of a model of the package")
     return TrainedRun(place)
 
 
@@ -280,7 +282,7 @@ class TrainedRun:
         empty = pl.DataFrame({"user": ids.clear(), "item": item_ids.known.clear(), **numbers})
         empty = empty.select("user", "rank", "item", "probability")
         yield empty
-        seen = self._seen if unseen else None
+        seen = functools.partial(scoring.met_by, self.inputs.task.rows) if unseen else None
         for some, best, scores in scoring.top_items(self.model, self.shown, places, candidates, k, seen):
             row, rank = np.nonzero(best >= 0)
             own = ids.slice(begin, len(some))
@@ -289,15 +291,6 @@ class TrainedRun:
                 "user": own.gather(row), "rank": (rank + 1).astype(np.int64), "item": item_ids.of(best[row, rank]),
                 "probability": sigmoid(scores[row, rank]),
             })  # fmt: skip
-
-    def _seen(self, users: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return which items users (n,) met in any row of the task: places among the users, and items."""
-        rows = self.inputs.task.rows
-        begins, ends = (np.searchsorted(rows[:, 0], users, side=side) for side in ("left", "right"))  # type: ignore[call-overload]
-        lengths = ends - begins
-        places = np.repeat(np.arange(len(users)), lengths)
-        offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-        return places, rows[np.repeat(begins, lengths) + offset, 1]
 
 
 def sigmoid(log_odds: np.ndarray) -> np.ndarray:

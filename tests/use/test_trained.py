@@ -135,6 +135,11 @@ def test_the_model_is_rebuilt_from_what_model_json_says(used: Used, tmp_path: Pa
         mma4ctr.load_run(changed(run="another"))
     with pytest.raises(UserError, match="is not the folder of a finished run"):
         mma4ctr.load_run(paths.saved_path)
+    rates = folder.read_metrics(paths, runs["mma4ctr"].name)["label_rates"]["user_rate"]
+    with pytest.raises(UserError, match="is a run of click rates"):
+        mma4ctr.load_run(paths.saved_path / rates)
+    assert all(described.sentence_of(file.name) for file in (paths.saved_path / rates).iterdir())
+    assert "user_rate, which knows the click rates" in (paths.saved_path / rates / "README.md").read_text()
 
 
 def test_every_file_of_a_run_is_told_of(used: Used) -> None:
