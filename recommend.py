@@ -10,8 +10,9 @@ training rows, the time slot after them, the context of the user's last training
 --user U ...   the --top items of each of these users, best first: user, rank, item, probability
 --all_users    the same of every user of the data set
 --items FILE   new items, which are scored and ranked with the others. Parquet: a column item, and for each modality of
-               the run's feature a column called like it, of lists of numbers: what step 2 writes for an item, a row of
-               multi_modal/<data set>_<modality>.npy. They pass the reductions and scalers of the items of the logs.
+               the run's feature a column of lists of numbers: <modality>, a row of step 2's matrix
+               multi_modal/<data set>_<modality>.npy, or <modality>_raw, what the raw files have, which step 2 reduces.
+               They pass the reductions and scalers that steps 2 to 5 fitted to the items of the logs.
 
 An unknown user has no history. An unknown item needs content: without it a pair gets no probability. Both are counted
 in a warning.

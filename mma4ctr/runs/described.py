@@ -109,8 +109,8 @@ def write(run: Run, folder: Path, inputs: Inputs, files: Sequence[Path]) -> None
     content = model_of(run, folder, inputs, files)
     disk.write_json(folder / MODEL, {**content, "checksum": records.identity(content)})
     use = (
-        f"\nTo use the model: `import mma4ctr; run = mma4ctr.load_run(FOLDER)`, or `python recommend.py --run {run.id}`."
-        " `run.test_rows` has the test rows by the ids of the logs.\n"
+        f"\nTo use the model: `import mma4ctr; run = mma4ctr.load_run(FOLDER)`, or `recommend.py --run {run.id}`. "
+        "`run.test_rows` has the test rows by the ids of the logs.\n"
     )
     write_readme(folder, title_of(run), use)
 

@@ -14,15 +14,13 @@ import orjson
 import polars as pl
 import torch
 
-from mma4ctr.catalogue import feature_named
 from mma4ctr.cli import UserError
 from mma4ctr.features import newcomers
 from mma4ctr.inputs.gather import Inputs
 from mma4ctr.models.contract import Model
 from mma4ctr.runs import described, finished, fit, folder
-from mma4ctr.store import reading
 from mma4ctr.training.devices import device_of
-from mma4ctr.use import scoring, tables, who
+from mma4ctr.use import new_items, scoring, tables, who
 from mma4ctr.use.rebuilt import run_of
 from mma4ctr.use.shown import Shown
 
@@ -158,11 +156,7 @@ class TrainedRun:
 
     def modalities(self) -> dict[str, int]:
         """Return the modalities of which a new item needs a vector, and how many numbers each has."""
-        found = {}
-        for name in feature_named(self.run.feature).modalities:
-            matrix = reading.load(self.run.settings, "modality", dataset=self.dataset, modality=name)
-            found[name] = matrix.shape[1]
-        return found
+        return new_items.widths_of(self.run)
 
     def add_items(self, table: pl.DataFrame, told: str = "items") -> int:
         """Let new items be scored, in place of those that were added before; return how many there are.
@@ -170,8 +164,9 @@ class TrainedRun:
         Parameters
         ----------
         table : polars.DataFrame
-            A column ``item`` of ids, and for each modality of the run's feature a column called like it, of lists of
-            numbers: what step 2's matrix ``multi_modal/<data set>_<modality>.npy`` has for an item.
+            A column ``item`` of ids, and for each modality of the run's feature a column of lists of numbers: called
+            like it, what step 2's matrix ``multi_modal/<data set>_<modality>.npy`` has for an item; or called
+            ``<modality>_raw``, what the raw files have, before step 2 reduces it.
         told : str
             What it is called in errors.
 
@@ -180,10 +175,7 @@ class TrainedRun:
         UserError
             If a column is missing, vectors are of another width, or an id is there twice.
         """
-        ids, widths = tables.ids_in(table["item"], "item"), self.modalities()
-        missing = [name for name in widths if name not in table.columns]
-        if missing:
-            raise UserError(f"{told}: has no column {missing[0]}, expected item, {', '.join(widths)}; add it")
+        ids = tables.ids_in(table["item"], "item")
         if ids.n_unique() < len(ids):
             raise UserError(f"{told}: item {ids.filter(ids.is_duplicated())[0]:.60} is there twice; leave one out")
         known = self._ids("items").places(ids) >= 0
@@ -191,12 +183,8 @@ class TrainedRun:
             warnings.warn(f"{told}: {known.sum():,} of {len(ids):,} items are those of the logs, and keep the content "
                           "that they have", stacklevel=2)  # fmt: skip
         table, ids = table.filter(~known), ids.filter(~known)
-        vectors = {name: tables.vectors_in(table, name, width, told) for name, width in widths.items()}
-        together = "content" in self.description["needs"]
         with self.run.reading():
-            made = newcomers.features_of(
-                self.run.settings, self.dataset, self.run.feature, vectors, together=together
-            )  # fmt: skip
+            made = new_items.features_of(self.run, table, told, together="content" in self.description["needs"])
         for name in ("_rebuilt", "model", "shown", "_stranger", "_scorable"):
             self.__dict__.pop(name, None)
         self._new = ids, made
