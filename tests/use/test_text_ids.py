@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import scipy.sparse
 
 import gen_matrix
 import get_user_embedding
@@ -15,6 +16,10 @@ import mlp
 import preprocess_inter
 import preprocess_multimodal
 import recommend
+from load_path import load_path
+from mma4ctr.data import blocks, build, names
+from mma4ctr.settings import Settings
+from mma4ctr.store import reading
 
 USERS, ITEMS = [f"user {number}" for number in range(30)], [f"été {number}" for number in range(60)]
 DECLARATION = {
@@ -73,3 +78,25 @@ def test_new_items_are_ranked_with_the_others(run, tmp_path: Path, capsys: pytes
         "unknown users",
         "items that are unknown or have no content",
     ]
+
+
+def test_raw_vectors_become_what_step_2_made_of_them(run) -> None:
+    words, _, vectors = run
+    settings = load_path(words[1])
+    ids = reading.load(settings, "modality_items", dataset="mine", modality="visual")
+    stored = reading.load(settings, "modality", dataset="mine", modality="visual")
+    assert stored.shape[1] < vectors.shape[1]
+    named = names.named_items(settings, "mine").to_list()
+    own = vectors[[ITEMS.index(named[place]) for place in ids]]
+    raw = build.raw_modality(settings, "mine", "visual")
+    np.testing.assert_allclose(blocks.projected(raw, own), stored, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dataset", ["wechat", "tiktok"])
+def test_raw_vectors_of_the_published_data_sets(tiny: Settings, dataset: str) -> None:
+    for modality in ("visual", "acoustic", "textual"):
+        raw = build.raw_modality(tiny, dataset, modality)
+        dense = (one.matrix.toarray() if scipy.sparse.issparse(one.matrix) else one.matrix for one in raw.blocks)
+        own = np.hstack(list(dense))[:7]
+        stored = reading.load(tiny, "modality", dataset=dataset, modality=modality)[:7]
+        np.testing.assert_allclose(blocks.projected(raw, own), stored, rtol=1e-4, atol=1e-5)
