@@ -49,6 +49,9 @@ def parser() -> argparse.ArgumentParser:
                       help="set each test click against N items that its user never met, too")  # fmt: skip
     made.add_argument("--threads", type=at_least_1, metavar="N",
                       help="of the CPU (default: as many as a batch keeps busy)")  # fmt: skip
+    made.add_argument("--rank_test", action="store_true",
+                      help="rank each test click among 1,000 items that its user never met, and count the items that "
+                      "are recommended to anybody")  # fmt: skip
     made.add_argument("--device", choices=DEVICES, default="auto")
     cli.add_protocol_argument(made, PROTOCOLS)
     made.add_argument("--user_embedding_length", type=at_least_0, metavar="N",
@@ -89,13 +92,17 @@ def schedule_of(args: argparse.Namespace) -> Schedule:
     return Schedule(**{**registry.load(args.model).schedule, **given})
 
 
-def against_unmet(number: int | None, run: Run) -> Iterator[str]:
-    """Yield the line about the ranking test of a finished run, if one was asked for."""
-    from mma4ctr.runs import ranking
+def further(args: argparse.Namespace, run: Run) -> Iterator[str]:
+    """Yield the lines about the ranking tests of a finished run that were asked for."""
+    if args.unmet is not None:
+        from mma4ctr.runs import ranking
 
-    if number is not None:
-        found = ranking.evaluate(run, number)
-        yield f"AUC {found['auc']:.4f} of {found['clicks']:,} test clicks against {number:,} unmet items each"
+        found = ranking.evaluate(run, args.unmet)
+        yield f"AUC {found['auc']:.4f} of {found['clicks']:,} test clicks against {args.unmet:,} unmet items each"
+    if args.rank_test:
+        from mma4ctr.use import rank_test
+
+        yield rank_test.line_of(rank_test.evaluate(run))
 
 
 def with_user_order(settings: Settings, order: str | None, protocol: str) -> Settings:
@@ -149,7 +156,7 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
                 if warning not in warned:
                     warnings.warn(warning, stacklevel=1)
                 warned.add(warning)
-            fit.finish(run, engine, functools.partial(against_unmet, args.unmet))
+            fit.finish(run, engine, functools.partial(further, args))
             done.append(run.id)
     return done
 

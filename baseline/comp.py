@@ -38,8 +38,8 @@ from mma4ctr.evaluation import remarks
 from mma4ctr.features import fusion
 from mma4ctr.inputs.causes import require_both_classes
 from mma4ctr.inputs.rows import TaskRows, load_fused
+from mma4ctr.runs import described, rates
 from mma4ctr.runs import folder as runs
-from mma4ctr.runs import rates
 from mma4ctr.runs.run import COMP, Run
 from mma4ctr.runs.tested import WATCHED
 from mma4ctr.schedule import Schedule
@@ -191,6 +191,7 @@ def train_and_test(run: Run, kind: Kind, laid_over: Sequence[str], mma4ctr: dict
         with run.reading():
             made = prepare_published(run, kind)
         test = functools.partial(evaluation.watched_rows, made, folder, seed)
+    described.write_readme(folder, f"{run.model} of RecBole on {run.task}, {run.protocol} setting.")
     runs.save_config(folder, run.config)
     history = epochs_of(run, made, test)
     disk.write_json(folder / "history.json", history)

@@ -13,7 +13,7 @@ PACKAGE = ROOT / "mma4ctr"
 # From the ground up: a room imports from itself and from those before it. Modules without a folder are the ground.
 ROOMS = (
     "ground", "published", "sampling", "store", "data", "features", "models", "inputs", "evaluation", "training",
-    "runs", "grid", "report",
+    "runs", "use", "grid", "report",
 )  # fmt: skip
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -94,3 +94,16 @@ def reduced(raw: RawModality) -> Modality:
     matrix = np.hstack([np.asarray(block, dtype=np.float32) for block in blocks])
     absurd = [warning for block in raw.blocks for warning in _absurd_items(raw, block)]
     return Modality(raw.modality, raw.items, matrix, (*raw.warnings, *absurd))
+
+
+def projected(raw: RawModality, vectors: np.ndarray) -> np.ndarray:
+    """Return what `reduced` would make of other items' vectors (n, columns), all blocks side by side: float32.
+
+    The components are those of the items in `raw`, which gives the same ones again.
+    """
+    ends = np.cumsum([block.matrix.shape[1] for block in raw.blocks])
+    parts = [
+        part if block.components is None else reduction.fit_components(block.matrix, block.components).transform(part)
+        for block, part in zip(raw.blocks, np.split(vectors, ends[:-1], axis=1), strict=True)
+    ]
+    return np.hstack([np.asarray(part, dtype=np.float32) for part in parts])

@@ -11,11 +11,11 @@ import polars as pl
 
 from mma4ctr.cli import UserError
 from mma4ctr.data import interactions, labelled, names, raw_files, raw_folder, registry
-from mma4ctr.data.blocks import Modality, doubts_of
+from mma4ctr.data.blocks import Modality, RawModality, doubts_of
 from mma4ctr.data.contract import DataSet
 from mma4ctr.data.gathering import gathered
 from mma4ctr.data.kept_log import KeptLog
-from mma4ctr.executor import Executor
+from mma4ctr.executor import Executor, LocalExecutor
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts, reading
 from mma4ctr.store.building import Build, Built, rebuild
@@ -155,17 +155,32 @@ def coverage(found: Modality, kept: np.ndarray, files: str) -> tuple[str, list[s
     return said, [f"{found.modality}: {said} have no line in {files}; look whether files are missing"] * doubtful
 
 
+def kept_items(settings: Settings, dataset: str) -> np.ndarray | pl.Series:
+    """Return the items of kept users as the log calls them, for a reader that needs them."""
+    if not registry.dataset_of(settings, dataset).needs_kept_items:
+        return np.zeros(0, np.int64)
+    named = names.named_items(settings, dataset)
+    return reading.load(settings, "items", dataset=dataset) if named is None else named
+
+
+def raw_modality(settings: Settings, dataset: str, modality: str) -> RawModality | None:
+    """Return a modality as step 2 read it before it was reduced, from the raw files; None where it cannot be had."""
+    reader = registry.dataset_of(settings, dataset)
+    values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
+    kept, folder = kept_items(settings, dataset), settings.raw_folder(dataset)
+    return reader.raw_modality(modality, folder, kept, values, LocalExecutor())
+
+
 def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write the item ids and the matrix of each modality of one data set."""
     reader, folder = registry.dataset_of(settings, dataset), settings.raw_folder(dataset)
     kept = reading.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
-    named = names.named_items(settings, dataset) if reader.needs_kept_items else None
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
     read = {modality: raw_folder.listed(files) for modality, files in reader.feature_files(folder).items()}
     files: list[Path] = []
     counts: dict[str, object] = {}
     warnings: list[str] = []
-    for found in reader.read_modalities(folder, kept if named is None else named, values, executor):
+    for found in reader.read_modalities(folder, kept_items(settings, dataset), values, executor):
         warnings += [*found.warnings, *doubts_of(found.modality, found.matrix)]
         if len(found.items):
             keys = {"dataset": dataset, "modality": found.modality}

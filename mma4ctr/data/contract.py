@@ -18,7 +18,7 @@ import polars as pl
 
 from mma4ctr.catalogue import MODALITIES, Task
 from mma4ctr.data import raw_files
-from mma4ctr.data.blocks import Modality
+from mma4ctr.data.blocks import Modality, RawModality
 from mma4ctr.data.raw_files import Part
 from mma4ctr.executor import Executor
 from mma4ctr.keys import Key
@@ -168,6 +168,12 @@ class DataSet(abc.ABC):
         UserError
             If there are none at all, or one cannot be what it should be.
         """
+
+    def raw_modality(
+        self, name: str, folder: Path, kept: Any, values: Mapping[str, Any], executor: Executor
+    ) -> RawModality | None:
+        """Return one modality as `read_modalities` reads it, not yet reduced; None where it is not kept apart."""
+        return None
 
     @abc.abstractmethod
     def read_modalities(

@@ -29,6 +29,12 @@ def item_names(settings: Settings, dataset: str) -> pl.Series:
     return pl.Series(reading.load(settings, "items", dataset=dataset)).cast(pl.String) if named is None else named
 
 
+def ids(settings: Settings, dataset: str, what: str) -> pl.Series:
+    """Return the ids of ``users`` or ``items`` by index (n,): text, or int64 where they are numbers."""
+    named, table = _named(settings, f"{what[:-1]}_names", dataset), reading.load(settings, what, dataset=dataset)
+    return pl.Series(table[:, 0] if table.ndim == 2 else table) if named is None else named
+
+
 def named_items(settings: Settings, dataset: str) -> pl.Series | None:
     """Return the names (items,) of the kept items where they are text, sorted; None where they are numbers."""
     return _named(settings, "item_names", dataset)

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from mma4ctr.models.contract import EARLY_STOP, Batch, Graph, Model, Sizes
 from mma4ctr.models.parts.activation_unit import softmax_of_present
-from mma4ctr.models.parts.items import Items, Table
+from mma4ctr.models.parts.items import Items, UserTable
 from mma4ctr.models.parts.sequence import moved_to_front, require_at_least_0, require_at_least_1, sum_of
 from mma4ctr.models.parts.temporal_graph import GraphLSTM, edges_of
 from mma4ctr.models.parts.tower import Tower, require_tower
@@ -86,7 +86,7 @@ class ALPINE(Model):
         super().__init__(config, sizes, graph)
         width = config.embedding
         self.items = Items(sizes, width, ids=config.ids, contents=config.contents)
-        self.users = Table(sizes.users, width)
+        self.users = UserTable(sizes.users, width)
         self.clicked, self.unclicked = Interest(width, config.dropout), Interest(width, config.dropout)
         self.towers = nn.ModuleList(
             Tower(2 * width, config.hidden, config.activation, config.dropout) for _ in range(3)

@@ -12,7 +12,7 @@ from torch.nn import functional
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Batch, Graph, Sizes
 from mma4ctr.models.layers import activation_of
-from mma4ctr.models.parts.items import Table
+from mma4ctr.models.parts.items import UserTable
 from mma4ctr.models.parts.sequence import SequenceConfig, SequenceModel, require_at_least_1, require_widths
 
 
@@ -63,11 +63,12 @@ class Caser(SequenceModel):
     """The history is what convolutions find in it, in a layer of its own, beside the user's embedding."""
 
     needs: ClassVar[frozenset[str]] = SequenceModel.needs | {"user"}
+    sees_candidate = False
     Config = Config
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
         super().__init__(config, sizes, graph, width=2 * config.embedding)
-        self.users = Table(sizes.users, config.embedding)
+        self.users = UserTable(sizes.users, config.embedding)
         self.convolutions = Convolutions(config)
         self.layer = nn.Sequential(
             nn.Dropout(config.dropout), nn.Linear(self.convolutions.width, config.embedding),

@@ -198,9 +198,27 @@ class Model(nn.Module):
         """Return a scalar that is added to the loss of every batch, None for none."""
         return None
 
-    def score_all(self, users: torch.Tensor) -> torch.Tensor | None:
-        """Return the log-odds (users, items) of every item for some users, None where pairs have to be scored."""
+    def score_all(self, users: Batch, items: Batch) -> torch.Tensor | None:
+        """Return the log-odds (a, b) of each of a users with each of b items, None where pairs have to be scored.
+
+        It is what `forward` returns for the pairs, to float32's rounding, but what depends on the user alone, or the
+        item alone, is computed once. `users` has what belongs to users, in `content` their columns alone; so do
+        `items`.
+        """
         return None
+
+    def admit(self, items: int) -> bool:
+        """Make room for one unknown user and so many new items; tell whether there is any.
+
+        The unknown user's index is `Sizes.users`; new items stand behind the one that is none, from `Sizes.items` + 1
+        on. Their ids say nothing: what a model has learnt of an id is 0 for them. Parts of `models.parts` that know
+        ids have an `admit` of their own, which this calls; a model that knows them otherwise admits nobody unless it
+        has one.
+        """
+        parts = [part for part in self.modules() if part is not self and hasattr(part, "admit")]
+        for part in parts:
+            part.admit(items)  # type: ignore[operator]
+        return bool(parts) or not self.needs & {"user", "item"}
 
     def output_bias(self) -> nn.Parameter | None:
         """Return the bias that log-odds start from, None for none; see `losses.starting_bias`."""

@@ -25,6 +25,7 @@ class Config(SequenceConfig):
 class DNN(SequenceModel):
     """The order of the history plays no part."""
 
+    sees_candidate = False
     Config = Config
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:

@@ -15,7 +15,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.models.contract import EARLY_STOP, Batch, Graph, Model, Rows, Sizes, Tables
 from mma4ctr.models.parts.hypergraphs import HGCN, Hypergraphs, Incidence, joined_by, pairs_of
 from mma4ctr.models.parts.interest import interests_of, is_interested
-from mma4ctr.models.parts.items import Table
+from mma4ctr.models.parts.items import Table, UserTable
 from mma4ctr.models.parts.modalities import Modalities
 from mma4ctr.models.parts.sequence import mean_of_present, require_at_least_1, require_choice
 from mma4ctr.models.parts.shared import look_up
@@ -72,7 +72,7 @@ class HyperCTR(Model):
         assert graph is not None
         self.config, self.sizes, self.clicks, self.refreshes = config, sizes, graph, config.refreshes
         self.modalities, width = Modalities(sizes, config.modalities), config.embedding
-        self.user = Table(sizes.users, width)
+        self.user = UserTable(sizes.users, width)
         self.item = Table(sizes.items + 1, width, padding_idx=sizes.items)
         self.contents = nn.Linear(self.modalities.width, width, bias=False)  # the sum of projections of modalities
         self.places = Table(config.history_length, width)
@@ -122,7 +122,7 @@ class HyperCTR(Model):
         The latter are two tables, of users and of items; with `convolution` graph one of both.
         """
         contents = self.contents(self.modalities.joined(item_content))  # type: ignore[arg-type]
-        nodes = [self.user.weight, contents[:-1]]
+        nodes = [self.user.weight[: self.sizes.users], contents[: self.sizes.items]]  # no unknown ones
         nodes = nodes if self.is_hyper else [torch.cat(nodes)]
         return contents, *(one(*pair) for one, *pair in zip(self.convolutions, self.graphs, nodes, strict=True))
 
@@ -145,15 +145,29 @@ class HyperCTR(Model):
         sequence = user.unsqueeze(1) + items + places
         return mean_of_present(sequence, seen) if self.attention is None else self.attention(sequence, seen)
 
+    def admit(self, items: int) -> bool:
+        """Make room; nobody who is unknown is in a hyperedge."""
+        self.item.append(items)
+        return super().admit(items)
+
+    def _before(self, graph: int, table: torch.Tensor, index: Any, known: int, begin: int, slot: Any) -> torch.Tensor:
+        """Return what users or items (rows,) are in the hyperedges before the slots (rows,); 0 for an unknown one.
+
+        There are so many `known` ones, and their nodes stand from `begin` on.
+        """
+        is_known = index < known
+        nodes, slots = (begin + index).where(is_known, 0), slot.where(is_known, 0)
+        return self.graphs[graph].before(table, nodes, slots)  # type: ignore[operator]
+
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Return the last hidden layer (rows, width)."""
         contents, *convolved = self.shared(batch)
         user, item, slot, history = batch.user, batch.item, batch.slot, batch.history
         # The ids of histories and candidates are taken together: the gradient of the table is written once.
         ids = self.item(torch.cat((history, item.unsqueeze(1)), dim=1))  # type: ignore[union-attr, arg-type]
-        group = self.graphs[0].before(convolved[0], user, slot)  # type: ignore[operator]
-        node = item if self.is_hyper else self.sizes.users + item  # type: ignore[operator]
-        relatives = self.graphs[-1].before(convolved[-1], node, slot)  # type: ignore[operator]
+        users, items = self.sizes.users, self.sizes.items
+        group = self._before(0, convolved[0], user, users, 0, slot)
+        relatives = self._before(-1, convolved[-1], item, items, 0 if self.is_hyper else users, slot)
         clicked = ids[:, :-1] + look_up(contents, history)  # type: ignore[arg-type]
         fused = self.fusion(self.sequential(self.user(user), clicked, history), group)  # type: ignore[arg-type]
         # Of the candidate the content is projected here, so that the projections are trained with every batch.

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Batch, Graph, Model, Sizes
@@ -77,3 +78,14 @@ class MMa4CTR(Model):
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the log-odds (rows,) of a click."""
         return self.output(self.hidden(batch)).squeeze(1)
+
+    def score_all(self, users: Batch, items: Batch) -> torch.Tensor:
+        """Return the log-odds (a, b) of a users with b items; the first layer's products are of each alone."""
+        first, *others = self.layers
+        own, other = users.content, items.content
+        left, right = first.weight.split((own.shape[1], other.shape[1]), dim=1)  # type: ignore[operator, union-attr]
+        start = functional.linear(own, left, first.bias).unsqueeze(1) + functional.linear(other, right)  # type: ignore[arg-type]
+        values = start.flatten(0, 1)
+        for layer in others:
+            values = layer(values)  # type: ignore[operator]
+        return self.output(values).view(start.shape[:2])

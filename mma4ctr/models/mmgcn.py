@@ -92,6 +92,10 @@ class Layer(nn.Module):
         own = of_blocks(functional.leaky_relu(self.own(values))) + ids.repeat(neighbours.blocks, 1)
         return functional.leaky_relu(self.combined(around) + own)
 
+    def alone(self, values: torch.Tensor) -> torch.Tensor:
+        """Return vectors (n, width) of nodes (n, inputs) without neighbours whose ids say nothing."""
+        return functional.leaky_relu(functional.leaky_relu(self.own(values)))
+
 
 class Modality(nn.Module):
     """What users and items are in one modality.
@@ -119,6 +123,14 @@ class Modality(nn.Module):
             values = layer(neighbours, values, ids)
         return values
 
+    def unknown(self, content: torch.Tensor) -> torch.Tensor:
+        """Return vectors (1 + n, width) of an unknown user and of n items (n, columns), none of which has a click."""
+        items = content if self.narrowed is None else self.narrowed(content)
+        values = functional.normalize(functional.pad(items, (0, 0, 1, 0)))
+        for layer in self.layers:
+            values = layer.alone(values)  # type: ignore[operator]
+        return values
+
 
 class Bias(nn.Module):
     """A number that log-odds start from."""
@@ -144,7 +156,8 @@ class MMGCN(Model):
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
         super().__init__(config, sizes, graph)
         assert graph is not None
-        self.users, self.refreshes = sizes.users, config.refreshes
+        self.users, self.items, self.refreshes = sizes.users, sizes.items, config.refreshes
+        self.admits = False
         self.chosen = Modalities(sizes, config.modalities)
         self.neighbours = Neighbours(graph, sizes.users, sizes.items, sizes.slots)
         self.ids = Table(sizes.users + sizes.items, config.embedding)
@@ -154,24 +167,58 @@ class MMGCN(Model):
         self.start = Bias()
 
     def tables(self, item_content: torch.Tensor | None) -> Tables:
-        """Return one table: what nodes are in each slot, then without clicks."""
-        contents = self.chosen.of(item_content[:-1])  # type: ignore[index]
-        found = [one(self.neighbours, content, self.ids.weight)
+        """Return one table: what nodes are in each slot, then without clicks.
+
+        Once somebody was admitted another follows: an unknown user, no item, the new items.
+        """
+        contents = self.chosen.of(item_content)  # type: ignore[arg-type]
+        found = [one(self.neighbours, content[: self.items], self.ids.weight)
                  for one, content in zip(self.modalities, contents, strict=True)]  # fmt: skip
-        return (sum(found[1:], found[0]) / len(found),)
+        table = sum(found[1:], found[0]) / len(found)
+        if not self.admits:
+            return (table,)
+        others = [one.unknown(content[self.items :])  # type: ignore[operator]
+                  for one, content in zip(self.modalities, contents, strict=True)]  # fmt: skip
+        return table, sum(others[1:], others[0]) / len(others)
+
+    def admit(self, items: int) -> bool:
+        """Take whoever is unknown for a node without clicks."""
+        self.admits = True
+        return True
+
+    def _vectors(self, tables: Tables, index: Any, known: int, begins: tuple[int, int], slot: Any) -> torch.Tensor:
+        """Return what users or items (rows,) are before the slots (rows,): (rows, width).
+
+        There are so many `known` ones; `begins` are their places in the graph, and those of unknown ones behind it.
+        """
+        table, *others = tables
+        is_known = index < known
+        nodes = (begins[0] + index).where(is_known, 0)
+        found = seen_before(table, self.neighbours.met, nodes, slot, alone=True)
+        if not others:
+            return found
+        places = (begins[1] + index - known).where(~is_known, 0)
+        return torch.where(is_known.unsqueeze(1), found, functional.embedding(places, others[0]))
+
+    def _of_users(self, tables: Tables, batch: Batch) -> torch.Tensor:
+        return self._vectors(tables, batch.user, self.users, (0, 0), batch.slot)
+
+    def _of_items(self, tables: Tables, batch: Batch) -> torch.Tensor:
+        return self._vectors(tables, batch.item, self.items, (self.users, 1), batch.slot)
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Return the products (rows, width) whose sum is the inner product."""
-        (table,) = self.shared(batch)
-        user, item = (
-            seen_before(table, self.neighbours.met, nodes, batch.slot, alone=True)  # type: ignore[arg-type]
-            for nodes in (batch.user, self.users + batch.item)  # type: ignore[operator]
-        )
-        return user * item
+        tables = self.shared(batch)
+        return self._of_users(tables, batch) * self._of_items(tables, batch)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the log-odds (rows,) of a click."""
         return self.hidden(batch).sum(1) + self.start.bias
+
+    def score_all(self, users: Batch, items: Batch) -> torch.Tensor:
+        """Return the log-odds (a, b) of a users with b items: inner products of what each is."""
+        tables, slot = self.shared(users), users.slot[:1].expand(len(items.item))  # type: ignore[index, arg-type]
+        return self._of_users(tables, users) @ self._of_items(tables, items._replace(slot=slot)).T + self.start.bias
 
     def output_bias(self) -> nn.Parameter:
         """Return the bias that log-odds start from."""

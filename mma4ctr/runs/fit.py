@@ -17,11 +17,11 @@ from mma4ctr.features import fusion
 from mma4ctr.inputs import gather
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Model
-from mma4ctr.models.layers import initialise, number_of_parameters
+from mma4ctr.models.layers import number_of_parameters
 from mma4ctr.protocol import SEEDED
-from mma4ctr.runs import folder, rates
+from mma4ctr.runs import described, folder, rates
 from mma4ctr.runs.run import Run
-from mma4ctr.store import disk
+from mma4ctr.store import disk, reading
 from mma4ctr.training import threads
 from mma4ctr.training.batches import Batches, batches_of_parts
 from mma4ctr.training.checkpoints import Checkpoint
@@ -40,16 +40,37 @@ def build(run: Run) -> tuple[gather.Inputs, Model]:
     return inputs, registry.build(run.model, run.options, inputs.sizes, inputs.graph)
 
 
-def finished_model(run: Run) -> tuple[gather.Inputs, Model]:
-    """Return what the model of a finished run needs, and the model as it ended, on the run's device."""
+def describe(run: Run) -> None:
+    """Write what the folder of a finished run says of itself, where it was made before there was any."""
+    place = folder.folder_of(run.settings, run.id)
+    if not (place / described.MODEL).exists():
+        with reading.noted() as files:
+            inputs, _ = build(run)
+        described.write(run, place, inputs, files)
+
+
+def take(model: Model, state: Mapping[str, torch.Tensor]) -> None:
+    """Give a model, still on the host, what it ended with; what it learnt beforehand decides the shapes of buffers."""
+    for name, value in state.items():
+        owner, _, own = name.rpartition(".")
+        module = model.get_submodule(owner)
+        if own in module._buffers:
+            module.register_buffer(own, torch.empty_like(value))
+    model.load_state_dict(state)
+
+
+def finished_model(run: Run, device: torch.device | None = None) -> tuple[gather.Inputs, Model]:
+    """Return what the model of a finished run needs, and the model as it ended, by default on the run's device.
+
+    Raises
+    ------
+    UserError
+        If its weights are missing or are not what the run wrote; as `build`.
+    """
     inputs, model = build(run)
-    device = device_of(run.device or "auto")
-    # What is learnt before the first epoch decides the shapes of buffers.
-    initialise(model.to(device), run.schedule.seed, 0, None)
-    model.prepare(batches_of_parts(inputs, run.protocol, device)["training"], run.schedule.seed)
-    file = folder.folder_of(run.settings, run.id) / "weights.pt"
-    model.load_state_dict(torch.load(file, map_location=device, weights_only=True))
-    return inputs, model
+    weights = folder.load_weights(folder.folder_of(run.settings, run.id))
+    take(model, torch.load(weights, map_location="cpu", weights_only=True))
+    return inputs, model.to(device_of(run.device or "auto") if device is None else device).eval()
 
 
 def calibrated(model: Model, parts: Mapping[str, Batches], test: torch.Tensor) -> float:
@@ -102,7 +123,8 @@ def fit(run: Run, engine: Engine) -> None:
         If an artefact is missing, a part has a single class, or the model cannot take what it is given.
     """
     settings, place = run.settings, folder.folder_of(run.settings, run.id)
-    inputs, model = build(run)
+    with reading.noted() as files:
+        inputs, model = build(run)
     parts = batches_of_parts(inputs, run.protocol, device_of(run.device or "auto"))
     taken = threads.take(run.schedule.batch_size, number_of_parameters(model))
     checkpoint = Checkpoint(folder.checkpoint_of(settings, run.id), run.id)
@@ -110,6 +132,7 @@ def fit(run: Run, engine: Engine) -> None:
     if not engine.is_first:
         trainer.run()  # the first process tests and writes
         return
+    described.write(run, place, inputs, files)
     folder.save_config(place, run.config)
     folder.save_array(place, "test_rows", inputs.task.part("test"))
     folder.save_array(place, "test_places", inputs.task.parts["test"])
@@ -159,6 +182,8 @@ def finish(run: Run, engine: Engine, further: Callable[[Run], Iterable[str]] = l
         finished_before = engine.agreed(folder.is_finished(run.settings, run.id))
         if not finished_before:
             fit(run, engine)
+        elif engine.is_first:
+            describe(run)
     if engine.is_first:
         folder.rebuild_results(run.settings)
         report(run, finished_before=finished_before, further=further(run))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import importlib.metadata
+import io
 import platform
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import polars as pl
@@ -113,6 +114,11 @@ def load_array(folder: Path, name: str) -> np.ndarray:
     """Read an array of a finished run; raise `UserError` if it is missing or is not what the run wrote."""
     file = f"{name}.npy"
     return disk.read_array(folder / file, _known(folder, file))
+
+
+def load_weights(folder: Path) -> BinaryIO:
+    """Return the weights of a finished run as a file; raise `UserError` if they are not what the run wrote."""
+    return io.BytesIO(disk.read_bytes(folder / "weights.pt", _known(folder, "weights.pt")))
 
 
 def load_json(folder: Path, name: str) -> Any:

@@ -9,7 +9,7 @@ import scipy.special
 from mma4ctr.evaluation import calibration, label_rates, remarks
 from mma4ctr.features import fusion
 from mma4ctr.inputs.rows import TaskRows
-from mma4ctr.runs import folder
+from mma4ctr.runs import described, folder
 from mma4ctr.runs.run import Run, identity
 
 
@@ -39,6 +39,7 @@ def evaluate(run: Run, rows: TaskRows, covers: str) -> dict[str, str]:
     suffix = "" if config["rows"] == fusion.FUSED else f"@{config['rows']}"
     for name, one in found.items():
         place = folder.folder_of(run.settings, one)
+        described.write_readme(place, f"{name}, which knows the click rates of training rows alone, on {run.task}.")
         folder.save_config(place, own[name])
         figures = folder.save_predictions(place, predicted[name], test, run.settings.seed)
         log_odds = [scipy.special.logit(rates[name]) for rates in (validation, predicted)]

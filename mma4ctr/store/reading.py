@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+import contextvars
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,19 @@ from mma4ctr.cli import UserError
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts, disk, records
 from mma4ctr.store.disk import Known
+
+_NOTED: contextvars.ContextVar[list[Path] | None] = contextvars.ContextVar("noted", default=None)
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[list[Path]]:
+    """Give a list to which the file of every artefact is added that is read meanwhile."""
+    files: list[Path] = []
+    token = _NOTED.set(files)
+    try:
+        yield files
+    finally:
+        _NOTED.reset(token)
 
 
 def _record_keys(script: str, keys: Mapping[str, object]) -> dict[str, object]:
@@ -32,6 +47,9 @@ def _expected(settings: Settings, name: str, keys: Mapping[str, object]) -> tupl
         raise UserError(f"{file}: missing; run {again.removesuffix(' --force')} first")
     if checksum is None:
         raise UserError(f"{file}: is not among the files of {told}; rerun {again}")
+    files = _NOTED.get()
+    if files is not None:
+        files.append(file)
     return file, Known(again, checksum, told)
 
 

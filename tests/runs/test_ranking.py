@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,52 @@ def test_the_auc_of_a_click_counts_ties_half(rows: list[list[int]]) -> None:
     scores = np.array(rows, dtype=float)
     expected = [np.mean([(own > one) + (own == one) / 2 for one in others]) for own, *others in rows]
     np.testing.assert_allclose(ranking.auc_of_clicks(scores[:, 0], scores[:, 1:]), expected)
+
+
+@given(PAIRS, st.integers(1, 12), st.integers(0, 100))
+def test_distinct_ones_are_unmet_and_all_where_there_are_few(
+    pairs: set[tuple[int, int]], number: int, seed: int
+) -> None:
+    met = np.array(sorted(user * 10 + item for user, item in pairs), dtype=np.int64)
+    users, items = np.arange(5), np.arange(0, 10, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ranking, "DENSE", seed % 2 * 4)  # both ways of drawing
+        drawn = ranking.distinct_unmet(np.random.default_rng(seed), met, users, items, min(number, 5), 10)
+    for user, own in zip(users, drawn, strict=True):
+        left, there = {item for item in items if (user, item) not in pairs}, own[own >= 0].tolist()
+        assert len(set(there)) == len(there) and set(there) <= left
+        assert len(there) == min(number, len(left)) or (seed % 2 == 0 and (own == -1).all() and number > len(left))
+
+
+def test_distinct_ones_are_even() -> None:
+    for dense in (0, 4):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ranking, "DENSE", dense)
+            drawn = ranking.distinct_unmet(
+                np.random.default_rng(0), np.array([2, 3]), np.zeros(4000, int), np.arange(6), 2, 6
+            )
+        counts = np.bincount(drawn.ravel(), minlength=6)
+        assert counts[2] == counts[3] == 0 and (abs(np.delete(counts, [2, 3]) - 2000) < 5 * 2000**0.5).all()
+
+
+@given(st.lists(st.lists(st.sampled_from([0, 1, 2, 3, None]), min_size=13, max_size=13), min_size=1, max_size=6))
+def test_figures_of_ranks_are_those_of_a_loop(rows: list[list[int | None]]) -> None:
+    rows = [[1 if row[0] is None else row[0], 0 if row[1] is None else row[1], *row[2:]] for row in rows]
+    scores = np.array([[np.nan if one is None else one for one in row] for row in rows], dtype=float)
+    found = ranking.figures_of_ranks(
+        ranking.ranks_of_clicks(scores[:, 0], scores[:, 1:]), (~np.isnan(scores[:, 1:])).sum(1), k=3
+    )
+    expected: dict[str, list[float]] = {name: [] for name in found}
+    for own, *others in rows:
+        there = [one for one in others if one is not None]
+        rank = 1.0
+        for one in there:
+            rank += 1 if one > own else 0.5 if one == own else 0
+        gain = 1 / math.log2(rank + 1) if rank <= 3 else 0.0  # of one relevant item, whose ideal gain is 1 / log2(2)
+        values = (np.mean([(own > one) + (own == one) / 2 for one in there]), gain, float(rank <= 3), 1 / rank)
+        for name, value in zip(expected, values, strict=True):
+            expected[name].append(value)
+    assert found == pytest.approx({name: np.mean(values) for name, values in expected.items()})
 
 
 @pytest.mark.parametrize("model", ["mma4ctr", "destine", "hyperctr"])

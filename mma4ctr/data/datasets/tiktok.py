@@ -225,6 +225,12 @@ class TikTok(DataSet):
             items, words = item_rows.rows_of_items(executor, read_titles, parts, kept)
             yield RawModality("textual", items, [Block(words, 0.9)])
 
+    def raw_modality(
+        self, name: str, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
+    ) -> RawModality:
+        """Read one modality; the others are read before it."""
+        return next(found for found in self.raw_modalities(folder, kept, executor) if found.modality == name)
+
     def read_modalities(
         self, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
     ) -> Iterator[Modality]:

@@ -204,6 +204,12 @@ class WeChat(DataSet):
         raw_files.require_file(file, self.key)
         return {modality: [file] for modality in TEXTS}
 
+    def raw_modality(
+        self, name: str, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
+    ) -> RawModality:
+        """Read one modality."""
+        return raw_modality(name, read_feed_info(self.feature_files(folder)["visual"][0]), values["seed"])
+
     def read_modalities(
         self, folder: Path, kept: np.ndarray, values: Mapping[str, Any], executor: Executor
     ) -> Iterator[Modality]:

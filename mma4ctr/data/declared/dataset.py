@@ -14,7 +14,7 @@ import polars as pl
 from mma4ctr.catalogue import Task
 from mma4ctr.cli import UserError
 from mma4ctr.data import raw_files
-from mma4ctr.data.blocks import Modality, reduced
+from mma4ctr.data.blocks import Modality, RawModality, reduced
 from mma4ctr.data.contract import DataSet, Negatives
 from mma4ctr.data.declared import explaining, kinds, log_files, rows, scanning, sources
 from mma4ctr.data.declared.schema import CLICK, Declaration
@@ -173,6 +173,12 @@ class Declared(DataSet):
             raise UserError(f"{folder}: has none of the files of modalities, {names:.300}; put one there, or change "
                             f"{self.key} in path.json")  # fmt: skip
         return {name: sources.files_of(source, folder, self.key) for name, source in there.items()}
+
+    def raw_modality(
+        self, name: str, folder: Path, kept: np.ndarray | pl.Series, values: Mapping[str, Any], executor: Executor
+    ) -> RawModality:
+        """Read one modality."""
+        return sources.raw_modality(name, self.declaration.modalities[name], folder, kept, self.key)
 
     def read_modalities(
         self, folder: Path, kept: np.ndarray | pl.Series, values: Mapping[str, Any], executor: Executor

@@ -44,13 +44,32 @@ class Fields(nn.Module):
         super().__init__()
         require_something(ids=ids, contents=contents)
         values = (sizes.users, *([sizes.items] if ids else []), *sizes.context)
-        self.ids = ids
+        self.ids, self.values = ids, values
         self.embeddings = Table(sum(values), width)
         first = torch.tensor([0, *itertools.accumulate(values)][:-1])
         self.register_buffer("first", first, persistent=False)  # of each field, in the table
         self.columns = [columns for _, columns in sizes.modalities] if contents else []
         self.modalities = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in self.columns)
         self.number = len(values) + len(self.columns)
+        self.held: torch.Tensor | None = None
+
+    def hold(self, content: torch.Tensor | None) -> None:
+        """Project the modalities of all items once, for batches that follow; with None, let go of them."""
+        self.held = None if content is None or not self.columns else self._projected(content)
+
+    def _projected(self, content: torch.Tensor) -> torch.Tensor:
+        """Return the modalities (n, modalities, width) of content (n, columns)."""
+        parts = content.split(self.columns, dim=1)
+        return torch.stack([project(part) for project, part in zip(self.modalities, parts, strict=True)], dim=1)
+
+    def admit(self, items: int) -> None:
+        """Make room for an unknown user, and for new items behind one that is none."""
+        number, *others = self.values
+        more, begin = {number: 1}, 1
+        if self.ids:
+            more[number + others[0]], begin = 1 + items, items + 2
+        self.embeddings.insert(more)
+        self.first = self.first + torch.tensor([0, 1, *(begin for _ in others)][: len(self.first)]).to(self.first)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the fields (rows, fields, width): those with embeddings, then the modalities."""
@@ -61,10 +80,10 @@ class Fields(nn.Module):
         embedded = self.embeddings(indices + self.first)
         if not self.columns:
             return embedded
+        if self.held is not None:
+            return torch.cat((embedded, self.held[batch.item]), dim=1)
         content = functional.embedding(batch.item, batch.item_content)  # type: ignore[arg-type]
-        parts = content.split(self.columns, dim=1)
-        dense = [project(part) for project, part in zip(self.modalities, parts, strict=True)]
-        return torch.cat((embedded, torch.stack(dense, dim=1)), dim=1)
+        return torch.cat((embedded, self._projected(content)), dim=1)
 
 
 class Linear(nn.Module):

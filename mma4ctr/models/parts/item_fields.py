@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional
 
 from mma4ctr.models.contract import Batch, Sizes
-from mma4ctr.models.parts.items import Table, require_something
+from mma4ctr.models.parts.items import Table, UserTable, require_something
 
 
 class ItemFields(nn.Module):
@@ -47,6 +47,21 @@ class ItemFields(nn.Module):
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
         self.contents = nn.ModuleList(nn.Linear(columns, width, bias=False) for columns in self.columns)
         self.number = len(self.columns) + ids
+        self.held: torch.Tensor | None = None
+
+    def hold(self, content: torch.Tensor | None) -> None:
+        """Compute the fields of all items once, for batches that follow; with None, let go of them."""
+        self.held = None if content is None else self._table(content)
+
+    def _table(self, content: torch.Tensor) -> torch.Tensor:
+        """Return the fields (items + 1, number * width) of all items; where new ones were admitted, theirs follow."""
+        ids = [] if self.ids is None else [self.ids.weight]
+        return torch.cat([*ids, *(self._projected(content) if self.columns else [])], dim=1)
+
+    def admit(self, items: int) -> None:
+        """Make room for new items behind the one that is none."""
+        if self.ids is not None:
+            self.ids.append(items)
 
     def _projected(self, content: torch.Tensor) -> list[torch.Tensor]:
         """Return the fields [(..., width), ...] of content (..., columns)."""
@@ -58,12 +73,15 @@ class ItemFields(nn.Module):
 
     def reader(self, batch: Batch, places: int) -> Callable[[torch.Tensor], torch.Tensor]:
         """Return what looks up the fields (..., number * width) of items (...,) int64, for about so many `places`."""
+        held = self.held
+        if held is not None:
+            return lambda items: functional.embedding(items, held)
         ids = [] if self.ids is None else [self.ids.weight]
         if not self.columns:
             return lambda items: self._rows(ids[0], items)
         content: torch.Tensor = batch.item_content  # type: ignore[assignment]
         if places > self.absent:
-            table = torch.cat([*ids, *self._projected(content)], dim=1)
+            table = self._table(content)
             return lambda items: self._rows(table, items)
         return lambda items: torch.cat(
             [*(self._rows(table, items) for table in ids), *self._projected(functional.embedding(items, content))],
@@ -99,7 +117,7 @@ class RowFields(nn.Module):
 
     def __init__(self, sizes: Sizes, width: int) -> None:
         super().__init__()
-        self.users = Table(sizes.users, width)
+        self.users = UserTable(sizes.users, width)
         self.contexts = Table(sum(sizes.context), width)  # the values of all columns, one column after another
         starts = np.cumsum((0, *sizes.context[:-1]), dtype=np.int64) if sizes.context else np.zeros(0, dtype=np.int64)
         self.register_buffer("starts", torch.from_numpy(starts), persistent=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import torch
 from torch import nn
@@ -22,6 +24,27 @@ class Table(nn.Embedding):
         if self.padding_idx is not None:
             drawn[self.padding_idx] = 0
         return drawn
+
+    def append(self, rows: int) -> None:
+        """Add so many rows of 0 behind the others: ids that nothing was learnt of."""
+        self.insert({self.num_embeddings: rows})
+
+    def insert(self, rows: Mapping[int, int]) -> None:
+        """Add rows of 0 before some places: place -> how many, in ascending order."""
+        parts, begin = [], 0
+        for place, number in rows.items():
+            parts += [self.weight[begin:place], self.weight.new_zeros(number, self.embedding_dim)]
+            begin = place
+        self.weight = nn.Parameter(torch.cat([*parts, self.weight[begin:]]).detach())
+        self.num_embeddings = len(self.weight)
+
+
+class UserTable(Table):
+    """Embeddings of users."""
+
+    def admit(self, items: int) -> None:
+        """Make room for an unknown user."""
+        self.append(1)
 
 
 def require_something(*, ids: bool, contents: bool) -> None:
@@ -56,9 +79,22 @@ class Items(nn.Module):
         self.absent = sizes.items  # the index that stands for no item
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
         self.contents = nn.Linear(sizes.item_columns, width, bias=False) if contents else None
+        self.held: torch.Tensor | None = None
+
+    def admit(self, items: int) -> None:
+        """Make room for new items behind the one that is none."""
+        if self.ids is not None:
+            self.ids.append(items)
+
+    def hold(self, content: torch.Tensor | None) -> None:
+        """Compute the vectors of all items once, for batches that follow; with None, let go of them."""
+        self.held = None if content is None else self.table(Batch(item_content=content))
 
     def table(self, batch: Batch) -> torch.Tensor:
-        """Return the vectors of all items (items + 1, width); the last one, which stands for no item, is 0."""
+        """Return the vectors of all items (items + 1, width); the last one, which stands for no item, is 0.
+
+        Where new items were admitted, theirs follow.
+        """
         if self.contents is None:
             return self.ids.weight  # type: ignore[union-attr]
         projected = self.contents(batch.item_content)
@@ -66,6 +102,8 @@ class Items(nn.Module):
 
     def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the vectors (..., width) of the items at each of `places` (...,) int64, of histories or candidates."""
+        if self.held is not None:
+            return tuple(functional.embedding(one, self.held) for one in places)
         if self.contents is None or sum(one.numel() for one in places) > self.absent:
             table = self.table(batch)
             return tuple(self._rows(table, one) for one in places)

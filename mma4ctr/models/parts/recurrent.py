@@ -41,6 +41,7 @@ def last_of_present(states: torch.Tensor, present: torch.Tensor) -> torch.Tensor
 class Recurrent(SequenceModel):
     """The history is the mean of the states of a recurrent network over it, or the last state."""
 
+    sees_candidate = False
     Config = RecurrentConfig
     padded_behind = True
     network: ClassVar[type[nn.RNNBase]]

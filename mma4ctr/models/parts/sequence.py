@@ -99,6 +99,7 @@ class SequenceModel(Model):
     Config = SequenceConfig
     schedule = EARLY_STOP
     padded_behind: ClassVar[bool] = False  # whether `summary` is given its histories padded behind
+    sees_candidate: ClassVar[bool] = True  # whether `summary` depends on the candidate
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None, width: int | None = None) -> None:
         super().__init__(config, sizes, graph)
@@ -130,11 +131,24 @@ class SequenceModel(Model):
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Return the last hidden layer (rows, width)."""
+        return self.tower(torch.cat(self._candidate_and_summary(batch), dim=1))
+
+    def _candidate_and_summary(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the candidates (items, embedding) and the summaries (histories, width) of a batch."""
         if self.padded_behind:
             batch = batch._replace(history=moved_to_front(batch.history, self.items.absent))  # type: ignore[arg-type]
         candidate, history = self.items(batch, batch.item, batch.history)
         present = self.items.present(batch.history)  # type: ignore[arg-type]
-        return self.tower(torch.cat((candidate, self.summary(batch, candidate, history, present)), dim=1))
+        return candidate, self.summary(batch, candidate, history, present)
+
+    def score_all(self, users: Batch, items: Batch) -> torch.Tensor | None:
+        """Return the log-odds (a, b) of a users with b items, where a history says the same to every candidate."""
+        if self.sees_candidate:
+            return None
+        candidate, summary = self._candidate_and_summary(users._replace(item=items.item))
+        shape = len(summary), len(candidate)
+        rows = torch.cat((candidate.repeat(shape[0], 1), summary.repeat_interleave(shape[1], 0)), dim=1)
+        return self.output(self.tower(rows)).view(shape)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the log-odds (rows,) of a click."""
