@@ -137,8 +137,18 @@ def show(found: Iterable[dict]) -> None:
     cli.print_table(table)
     print("user_rate, item_rate and user_item_rate know only the click rates of the training rows.")
     print("published: user embeddings carry test labels. clean: they do not; docs/protocols.md says why both.")
-    print("LogLoss: the published loss, a softmax over a batch, orders rows and does not say how likely a click is;")
-    print("calibrated is the LogLoss after Platt's scaling on the validation rows, which compares with the rates'.")
+    print("LogLoss is large: the published loss orders a batch's rows, and says not how likely a click is;")
+    print("calibrated is LogLoss after Platt's scaling on validation rows, which compares with the rates'.")
+
+
+def recommendation(to: Sequence[str]) -> str:
+    """Return a command that ranks items for a user of the sample."""
+    from mma4ctr.store import reading
+
+    user = reading.load(load_path(to[1]), "users", dataset=ALL_FEATURES_OF)[0, 0]
+    words = ("python", "recommend.py", *to, "--best", "--dataset", ALL_FEATURES_OF, "--protocol", "clean", "--user",
+             str(user), "--unseen")  # fmt: skip
+    return shlex.join(words)
 
 
 @cli.step
@@ -163,6 +173,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"\nEverything lies in {out}; one line for each run in {out / 'saved' / 'results.csv'}")
     if not args.no_report:
         print(f"Every table and figure beside the published ones: {out / 'saved' / 'report.html'}")
+    print(f"The ten best videos for a user: {recommendation(to)}")
 
 
 if __name__ == "__main__":

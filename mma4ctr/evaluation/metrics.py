@@ -186,7 +186,7 @@ FIGURES = (
            lambda found: average_precision(found.labels, found.probabilities), demo=None),
     Figure("logloss", "LogLoss", lambda found: logloss(found.labels, found.probabilities), line=None),
     Figure("test_positives", "test positives", lambda found: int(np.count_nonzero(found.labels)), form=",.0f",
-           line=2, words="{text} positives"),
+           demo=None, line=2, words="{text} positives"),
 )  # fmt: skip
 
 

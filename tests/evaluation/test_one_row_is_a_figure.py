@@ -75,5 +75,5 @@ def test_it_has_a_column_in_the_demo(output: tuple[Path, list[str]]) -> None:
     _, printed = output
     found = json.loads(printed[-1])
     (head,) = (line for line in printed if "AUC [95 % interval]" in line)
-    assert head.split("test positives")[1].split() == ["Brier", "calibrated"]
+    assert head.split("LogLoss")[1].split() == ["Brier", "calibrated"]
     assert any(f" {found['metrics']:.4f} " in line for line in printed[:-1])

@@ -121,7 +121,7 @@ def test_runs_on_earlier_artefacts_do_not_count(copy: Path, tiny_raw: Path) -> N
 def lines_of(file: Path) -> list[dict[str, str]]:
     with open(file.parent / "saved" / "results.csv", newline="") as stream:
         lines = list(csv.DictReader(stream))
-    assert [line["run"] for line in lines] == sorted(line["run"] for line in lines)
+    assert lines == sorted(lines, key=lambda line: [line[name] for name in runs.ORDER])
     return [{key: value for key, value in line.items() if not key.endswith("_seconds")} for line in lines]
 
 
