@@ -8,7 +8,7 @@ from typing import Any
 
 from mma4ctr.grid.experiments import Variant
 from mma4ctr.published import tables as published
-from mma4ctr.report.cells import BLANK, compared_cell, number_cell, published_cell
+from mma4ctr.report.cells import BLANK, OTHERWISE, compared_cell, marked, number_cell, published_cell
 from mma4ctr.report.model import Cell, Table
 from mma4ctr.report.sources import Source
 from mma4ctr.runs.finished import Evaluation
@@ -97,6 +97,6 @@ def our_column(head: str, figure: str, variant: Variant | None = None) -> Column
     def cell(row: Row) -> Cell:
         found = row.cell(variant, figure)
         notes = () if variant is None or found == BLANK else row.sources[variant].notes
-        return dataclasses.replace(found, details=(*found.details, *notes))
+        return dataclasses.replace(marked(found, OTHERWISE), details=(*found.details, *notes)) if notes else found
 
     return Column(head, cell)

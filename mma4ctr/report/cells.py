@@ -13,9 +13,12 @@ from mma4ctr.report.model import Cell
 from mma4ctr.runs.comparison import Difference, difference, summarise
 from mma4ctr.runs.finished import Evaluation
 
-# Figure -> how it is shown; others as they are printed.
-PUBLISHED_FORMS = {"auc": ".4f", "logloss": ".4f", "parameters": ",.0f"}
-DIFFERENT, CONTRADICTED = "≠", "‡"
+# The one rule of decimals: scores and their differences have four, what is counted none, all else that is measured two.
+SCORE, COUNT, MEASURE = ".4f", ",.0f", ",.2f"
+DECIMALS = "Scores and their differences have four decimals, seconds and ratios two."
+PUBLISHED_FORMS = {"auc": SCORE, "logloss": SCORE, "parameters": COUNT, "train_seconds": MEASURE,
+                   "test_seconds": MEASURE}  # fmt: skip
+DIFFERENT, CONTRADICTED, DOUBTFUL, OTHERWISE = "≠", "‡", "!", "†"
 BLANK = Cell("")
 NO_INTERVAL = f"fewer than {FEWEST_USERS} test users have both classes"
 
@@ -30,7 +33,7 @@ def signed(number: float) -> str:
     return f"{number:+.4f}".replace("-", "−")
 
 
-def number_cell(number: float | None, form: str = ".4f") -> Cell:
+def number_cell(number: float | None, form: str = SCORE) -> Cell:
     """Return a number as a cell, blank where there is none."""
     return BLANK if number is None or math.isnan(number) else Cell(f"{number:{form}}".replace("-", "−"), float(number))
 
@@ -42,9 +45,14 @@ def published_cell(table: str | None, setting: str, epochs: int | None, model: s
     if printed is None:
         return BLANK
     others = published.contradicting().get(key, ())
-    details = tuple(f"table {name}: {float(value):.4f}" for name, value in others)
-    digits = f"{float(printed):{PUBLISHED_FORMS[figure]}}" if figure in PUBLISHED_FORMS else printed
+    details = tuple(f"table {name}: {float(value):{SCORE}}" for name, value in others)
+    digits = f"{float(printed):{PUBLISHED_FORMS[figure]}}"
     return Cell(digits, float(printed), details, CONTRADICTED if others else "")
+
+
+def marked(cell: Cell, mark: str) -> Cell:
+    """Return a cell with one more mark."""
+    return dataclasses.replace(cell, mark=f"{cell.mark}{mark}")
 
 
 def auc_cell(evaluations: Sequence[Evaluation], *, seeds: bool = True) -> Cell:
@@ -59,21 +67,19 @@ def auc_cell(evaluations: Sequence[Evaluation], *, seeds: bool = True) -> Cell:
     if not evaluations:
         return BLANK
     summary = summarise(evaluations)
-    interval = (
-        f"no interval: {NO_INTERVAL}"
-        if math.isnan(summary.interval[0])
-        else "[{:.4f}, {:.4f}]".format(*summary.interval)
-    )
+    low, high = summary.interval
+    interval = ("no interval", NO_INTERVAL) if math.isnan(low) else (f"[{low:.4f}, {high:.4f}]",)
     spread = "1 seed" if math.isnan(summary.spread) else f"± {summary.spread:.4f} over {summary.seeds} seeds"
     kept = [str(one.kept) for one in evaluations if one.kept is not None]
-    early = (f"stopped early, best epoch {', '.join(kept)}",) if kept else ()
     lines = (
-        f"{interval}, {spread}" if seeds and evaluations[0].epoch else interval,
+        *interval,
+        *((spread,) if seeds and evaluations[0].epoch else ()),
         *metrics.lines(summary.figures),
-        *early,
+        *((f"stopped early, best epoch {', '.join(kept)}",) if kept else ()),
     )
     remarks = dict.fromkeys(f"BEWARE: {remark}" for one in evaluations for remark in one.remarks)
-    return Cell(f"{summary.figures['auc']:.4f}", summary.figures["auc"], (*lines, *remarks))
+    text = f"{summary.figures['auc']:{SCORE}}"
+    return Cell(text, summary.figures["auc"], (*lines, *remarks), DOUBTFUL if remarks else "")
 
 
 def difference_lines(found: Difference) -> tuple[str, ...]:
@@ -90,5 +96,5 @@ def compared_cell(evaluations: Sequence[Evaluation], reference: Sequence[Evaluat
     if not evaluations or not reference or tuple(evaluations) == tuple(reference):
         return cell
     found = difference(evaluations, reference)
-    mark = DIFFERENT if found.is_one else ""
-    return dataclasses.replace(cell, details=(*cell.details, *difference_lines(found)), mark=mark)
+    cell = marked(cell, DIFFERENT) if found.is_one else cell
+    return dataclasses.replace(cell, details=(*cell.details, *difference_lines(found)))

@@ -7,7 +7,7 @@ import dataclasses
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.published import tables as published
 from mma4ctr.report.builder import Column, Row, build, label_column, published_column
-from mma4ctr.report.cells import BLANK, number_cell, published_cell
+from mma4ctr.report.cells import BLANK, COUNT, MEASURE, number_cell, published_cell
 from mma4ctr.report.model import Cell, Table
 from mma4ctr.report.sources import Ours, TaskRuns
 from mma4ctr.report.tables import first, models_of
@@ -52,7 +52,7 @@ def training_cell(row: Row) -> Cell:
         return BLANK
     seconds, reference = row.metrics["train_seconds"], reference_of(row)
     ratio = seconds / row.metrics["epochs_run"] / reference["epoch_seconds"] if reference else None
-    return with_ratio(number_cell(seconds, ".1f"), ratio)
+    return with_ratio(number_cell(seconds, MEASURE), ratio)
 
 
 def test_cell(row: Row) -> Cell:
@@ -60,7 +60,7 @@ def test_cell(row: Row) -> Cell:
     if not row.metrics:
         return BLANK
     seconds, reference = row.metrics["test_seconds"], reference_of(row)
-    return with_ratio(number_cell(seconds, ".2f"), seconds / reference["test_seconds"] if reference else None)
+    return with_ratio(number_cell(seconds, MEASURE), seconds / reference["test_seconds"] if reference else None)
 
 
 def epochs_cell(row: Row) -> Cell:
@@ -93,6 +93,8 @@ def computation_table(runs: TaskRuns) -> Table:
         Column(f"epochs, {runs.ours}", epochs_cell),
         Column(f"training (s), {runs.ours}", training_cell),
         Column(f"test (s), {runs.ours}", test_cell),
-        Column(f"parameters, {runs.ours}", lambda row: number_cell(row.metrics.get("parameters"), ",")),
+        Column(f"parameters, {runs.ours}", lambda row: number_cell(row.metrics.get("parameters"), COUNT)),
     ]
-    return build(number or "Computation", columns, rows_of(runs, number), COMPUTATION_NOTE)
+    title = f"{runs.task}, {number or 'computation (no published table)'}"
+    table = build(title, columns, rows_of(runs, number), COMPUTATION_NOTE)
+    return dataclasses.replace(table, folded=number is None)

@@ -7,16 +7,20 @@ from matplotlib.figure import Figure
 
 from mma4ctr.grid.experiments import Setting
 from mma4ctr.grid.results import Results
-from mma4ctr.published import tables as published
+from mma4ctr.published.tables import MODEL
 from mma4ctr.report import plots
 from mma4ctr.report.cells import published_cell
+from mma4ctr.report.dot_plot import AUC_AXIS, draw_models, heading
 from mma4ctr.report.model import Drawn
 from mma4ctr.report.sources import TaskRuns
 from mma4ctr.runs.comparison import summarise
 
 PUBLISHED = "published figures"
 Points = list[tuple[float, str, Setting, int]]  # see draw_lines
-AXES = {"epochs": "epochs", "learning_rate": "learning rate (log scale)", "batch_size": "batch size (rows, log scale)"}
+AXES = {"epochs": "epochs trained", "learning_rate": "learning rate (log scale)",
+        "batch_size": "batch size (rows, log scale)"}  # fmt: skip
+TITLES = {key: f"AUC against {key.replace('_', ' ')}" for key in AXES}
+MAIN_FIGURE = "{task}_AUC"
 
 
 def draw_lines(runs: TaskRuns, axes: Axes, points: Points, experiment: str) -> None:
@@ -30,7 +34,7 @@ def draw_lines(runs: TaskRuns, axes: Axes, points: Points, experiment: str) -> N
     experiment : str
     """
     number = runs.experiments[experiment].number(runs.subsection)
-    cells = [(x, published_cell(number, name, epochs, published.MODEL, "auc").value) for x, name, _, epochs in points]
+    cells = [(x, published_cell(number, name, epochs, MODEL, "auc").value) for x, name, _, epochs in points]
     printed = [(x, value) for x, value in cells if value is not None]
     if printed:
         plots.line(axes, [x for x, _ in printed], [value for _, value in printed], 0, PUBLISHED)
@@ -74,10 +78,12 @@ def _panels(runs: TaskRuns, key: str, panels: dict[str, Points], *, log: bool = 
     figure, grid = plots.figure(plots.PAGE if len(drawable) > 1 else plots.PAGE * 0.75, 3.0, columns=len(drawable))
     for axes, (title, points) in zip(grid[0], drawable.items(), strict=True):
         draw_lines(runs, axes, sorted(points, key=lambda point: point[0]), key)
-        plots.label(axes, AXES[key], "AUC of the test rows", title)
+        plots.label(axes, AXES[key], AUC_AXIS, title)
         if log:
             axes.set_xscale("log")
-    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside upper center", ncols=2)
+    what = TITLES[key]
+    plots.head(figure, *heading(runs, what, [variant.protocol for variant in runs.variants]))
+    figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
 
 
@@ -97,19 +103,39 @@ def draw_loss(runs: TaskRuns, part: str) -> Figure | None:
             if variant.protocol == protocol:
                 losses = [entry[f"{part}_loss"] for entry in run.history]
                 plots.line(axes, range(1, len(losses) + 1), losses, k, f"{runs.ours}: {variant}")
-        plots.label(axes, "epochs", f"{what} loss, batch softmax")
+        plots.label(axes, "epochs trained", f"{what} loss (nats, sum over a batch)", f"{protocol} protocol")
         axes.legend()
+    plots.head(figure, *heading(runs, f"{what} loss of all modalities, batch softmax", protocols))
     return figure
 
 
+CURVES_SEEN = (
+    "Bands are 95 % intervals over test users. Where a band holds the published figure, the two agree; a flat line is "
+    "a setting that does not matter."
+)
 # Figure of a task -> what draws it; None where no run is finished for it. {epochs} is how long the longest run is.
 TASK_FIGURES: dict[str, Drawn] = {
-    "{task}_epochs": Drawn("AUC against epochs", draw_epochs),
-    "{task}_learning_rate": Drawn("AUC against learning rate", lambda runs: draw_values(runs, "learning_rate")),
-    "{task}_batch_size": Drawn("AUC against batch size", lambda runs: draw_values(runs, "batch_size")),
-    "{task}_{epochs}_TrainLoss": Drawn("training loss against epochs", lambda runs: draw_loss(runs, "train")),
-    "{task}_{epochs}_ValidLoss": Drawn("validation loss against epochs", lambda runs: draw_loss(runs, "valid")),
-}
+    MAIN_FIGURE: Drawn(
+        "AUC of every model on the same test rows, with 95 % intervals", draw_models,
+        "Points to the right of the broken line know more than the click rates of users and items. Bars are 95 % "
+        "intervals over test users; models whose bars overlap may still differ, which the tables tell by paired "
+        "intervals.",
+    ),
+    "{task}_epochs": Drawn("AUC against epochs", draw_epochs, CURVES_SEEN),
+    "{task}_learning_rate": Drawn("AUC against learning rate", lambda runs: draw_values(runs, "learning_rate"),
+                                  CURVES_SEEN),
+    "{task}_batch_size": Drawn("AUC against batch size", lambda runs: draw_values(runs, "batch_size"), CURVES_SEEN),
+    "{task}_{epochs}_TrainLoss": Drawn(
+        "training loss against epochs", lambda runs: draw_loss(runs, "train"),
+        "A line that no longer falls has learned what it can. The loss is summed over the clicks of a batch, so that "
+        "its height depends on the batch size and compares within a panel only.",
+    ),
+    "{task}_{epochs}_ValidLoss": Drawn(
+        "validation loss against epochs", lambda runs: draw_loss(runs, "valid"),
+        "Where the line rises while the training loss falls, the model learns its training rows by heart. Compare "
+        "within a panel only.",
+    ),
+}  # fmt: skip
 
 
 def task_figures(runs: TaskRuns) -> dict[str, Figure]:

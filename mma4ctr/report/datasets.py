@@ -36,6 +36,7 @@ def draw_ratios(settings: Settings, dataset: str) -> Figure:
     axes.invert_yaxis()
     axes.grid(visible=False, axis="y")
     plots.label(axes, "rows without the action for each row with it (log scale)", "")
+    plots.head(figure, f"{dataset}: rows without an action for each row with it", "unfiltered log")
     figure.legend(loc="outside upper center", ncols=2)
     return figure
 
@@ -52,7 +53,7 @@ def draw_shares(settings: Settings, dataset: str, artefact: str, things: str, by
     names = [bucket.name.replace("-", "–") for bucket in buckets]
     for place, (parts, title) in zip(axes[0], pies, strict=True):
         plots.pie(place, parts, names, title)
-    figure.suptitle(f"{dataset}: {things} by {by}", x=0.01, ha="left", fontsize=9)
+    plots.head(figure, f"{dataset}: {things} by {by} (share of all {things})", "unfiltered log")
     return figure
 
 
@@ -68,10 +69,13 @@ def draw_items(settings: Settings, dataset: str) -> Figure:
 
 # Figure of a data set -> what draws it; the files are called <data set>_<figure>.
 DATASET_FIGURES = {
-    "ratios": Drawn("rows without an action for each row with it", draw_ratios),
-    "users": Drawn("users by number of interactions", draw_users),
-    "items": Drawn("items by times watched", draw_items),
-}
+    "ratios": Drawn("rows without an action for each row with it", draw_ratios,
+                    "The longer a bar, the rarer the action, and the harder a click is to predict well."),
+    "users": Drawn("users by number of interactions", draw_users,
+                   "Slices go clockwise from the users with the fewest interactions, dark, to those with the most."),
+    "items": Drawn("items by times watched", draw_items,
+                   "Slices go clockwise from the items that are watched least, dark, to those that are watched most."),
+}  # fmt: skip
 
 
 def print_line(name: str, ours: str, published: str) -> None:

@@ -67,9 +67,10 @@ class Drawing:
         return {feature: [found.run, found.epoch] for feature, found in self.sources.items()}
 
 
-def heading(settings: Settings, task: str, variant: Variant, what: str) -> str:
+def heading(settings: Settings, task: str, variant: Variant, what: str) -> tuple[str, str]:
     """Return the two lines above a figure."""
-    return f"{task}: {what}\n{variant}; {provenance.data_name(settings, settings.dataset_of(task))}"
+    data = provenance.data_name(settings, settings.dataset_of(task))
+    return f"{task}: {what}", f"{variant.protocol} protocol, user embeddings by {variant.reduction}; {data}"
 
 
 def roc_drawing(results: Results, task: str, variant: Variant, names: tuple[str, ...], epochs: int) -> Drawing:
@@ -141,18 +142,29 @@ def projection_drawing(
 
 @dataclasses.dataclass(frozen=True)
 class Kind:
-    """Figures of one task and variant that are drawn together: caption by the end of the name, and their drawing."""
+    """Figures of one task and variant that are drawn together.
 
-    captions: dict[str, str]
+    `captions` has, by the end of a figure's name, what it is and what is to be seen; `drawing` returns their drawing.
+    """
+
+    captions: dict[str, tuple[str, str]]
     drawing: Callable[[Results, str, Variant, tuple[str, ...]], Drawing]
 
 
+ROC_SEEN = (
+    "The further a curve is above the diagonal, the better; curves that lie on one another are features that do "
+    "equally well, whatever modalities they are made of."
+)
+UMAP_SEEN = (
+    "Where clicks and other rows mix, what is shown does not tell them apart; where they part, it does. Distances "
+    "between far groups mean nothing."
+)
 # Every figure of a task and variant; the files are called <task>_<end of the name>.
 KINDS = (
-    *(Kind({f"{epochs}": f"ROC curves of every feature after {epochs} epochs"},
+    *(Kind({f"{epochs}": (f"ROC curves of every feature after {epochs} epochs", ROC_SEEN)},
            functools.partial(roc_drawing, epochs=epochs))
       for epochs in SHORT_AND_LONG),
-    *(Kind({f"{what.name}_{number}D": f"UMAP of {what.caption} in {word} dimensions"
+    *(Kind({f"{what.name}_{number}D": (f"UMAP of {what.caption} in {word} dimensions", UMAP_SEEN)
             for number, word in DIMENSIONS.items()}, functools.partial(projection_drawing, what=what))
       for what in PROJECTED),
 )  # fmt: skip

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import jinja2
+from markupsafe import Markup, escape
 
 from mma4ctr.cli import UserError
 from mma4ctr.report.model import Picture, Report, Table
@@ -28,6 +29,7 @@ class Embedded:
     address: str
     width: int
     caption: str
+    seen: str
 
 
 def embed(picture: Picture) -> Embedded:
@@ -49,7 +51,13 @@ def embed(picture: Picture) -> Embedded:
     width: float = DEFAULT_WIDTH
     if found is not None and found[2] in PIXELS_OF_UNIT:
         width = float(found[1]) * PIXELS_OF_UNIT[found[2]] * ENLARGED
-    return Embedded(f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}", round(width), picture.caption)
+    address = f"data:image/svg+xml;base64,{base64.b64encode(content).decode()}"
+    return Embedded(address, round(width), picture.caption, picture.seen)
+
+
+def breakable(text: str) -> Markup:
+    """Return a text that may break after each underscore and slash, so that a long name does not widen its column."""
+    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(text))))
 
 
 def numeric_columns(table: Table) -> list[bool]:
@@ -63,7 +71,7 @@ def render(report: Report) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"embed": embed, "numeric_columns": numeric_columns}
+    environment.filters |= {"embed": embed, "breakable": breakable, "numeric_columns": numeric_columns}
     return environment.get_template(TEMPLATE).render(report=report, long=LONG)
 
 

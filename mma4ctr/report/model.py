@@ -20,9 +20,10 @@ class Cell:
     value : float or None
         What the column is sorted by; None sorts last. A cell of words sorts by its text.
     details : tuple of str
-        Smaller lines below the figure: interval, spread over seeds, difference from the reference.
+        The first is the cell's second line, such as the interval; the rest, such as the spread over seeds and the
+        difference from the reference, are shown on demand.
     mark : str
-        A short sign beside the figure, explained in the table's note.
+        A short sign beside the figure, explained in the report.
     """
 
     text: str
@@ -33,39 +34,55 @@ class Cell:
 
 @dataclasses.dataclass(frozen=True)
 class Table:
-    """A table; `columns` are the heads, every row has as many cells."""
+    """A table; `columns` are the heads, every row has as many cells. One that is `folded` is shown on demand."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
+    folded: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What was found of one subject: sentences, each behind what it is about."""
+
+    title: str
+    sentences: tuple[tuple[str, str], ...]
 
 
 @dataclasses.dataclass(frozen=True)
 class Drawn:
-    """A figure before it is drawn: the text that stands for it, and what draws it, if there is anything to draw."""
+    """A figure before it is drawn: what it is, what draws it, if there is anything to draw, and what is to be seen."""
 
     caption: str
     draw: Callable[..., Figure | None]
+    seen: str
 
 
 @dataclasses.dataclass(frozen=True)
 class Picture:
-    """A figure: an SVG file with the text that stands for it."""
+    """A figure: an SVG file, the text that stands for it, and what is to be seen in it."""
 
     file: Path
     caption: str
+    seen: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Section:
-    """A part of the report: paragraphs, then tables, then figures, then commands as they are typed."""
+    """A part of the report: paragraphs, findings, its main figures, tables, other figures, commands as they are typed.
+
+    `commands` are shown on demand.
+    """
 
     title: str
     paragraphs: tuple[str, ...] = ()
     tables: tuple[Table, ...] = ()
     pictures: tuple[Picture, ...] = ()
     commands: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    main: tuple[Picture, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

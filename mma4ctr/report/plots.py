@@ -97,6 +97,11 @@ def save_all(figures: Mapping[str, Figure | None], folder: Path) -> None:
             print(f"  wrote {', '.join(map(from_here, save(made, folder, name)))}")
 
 
+def head(figure: Figure, what: str, how: str) -> None:
+    """Write above a figure what it shows of which task or data set, and below that how it was measured."""
+    figure.suptitle(f"{what}\n{how}", x=0.01, ha="left", fontsize=9, linespacing=1.35)
+
+
 def label(axes: Axes, x: str, y: str, title: str = "") -> None:
     """Name both axes, with their units, and the axes themselves."""
     axes.set_xlabel(x)
@@ -138,6 +143,14 @@ def points(
     """Draw the `k`-th set of points of `axes` with error bars from the low to the high ends of their `interval`."""
     low, high = (np.abs(np.subtract(end, y)) for end in interval)
     axes.errorbar(x, y, yerr=(low, high), linestyle="none", label=name, **dot(k))
+
+
+def dots(
+    axes: Axes, x: Sequence[float], y: Sequence[float], k: int, name: str, interval: tuple[Sequence[float], ...]
+) -> None:
+    """Draw the `k`-th kind of points of a dot plot, each at its place y, with the ends of its `interval` along x."""
+    low, high = (np.abs(np.subtract(end, x)) for end in interval)
+    axes.errorbar(x, y, xerr=(low, high), linestyle="none", capsize=0, elinewidth=1, label=name, **dot(k))
 
 
 def scatter(axes: Axes, x: Sequence[float], y: Sequence[float], k: int, name: str | None, size: float = 2) -> None:

@@ -19,6 +19,7 @@ from mma4ctr.training.batches import batches_of_parts
 MOST_OF_A_CLASS = 2_000  # points of each class
 NEIGHBOURS = 50
 EPOCHS = 200  # UMAP's own number for many points; its 500 for few look the same and take twice as long
+MARGIN = 0.02  # of the range of the points, left free on either side
 VIEWS = (-60, 30)  # degrees around the vertical from which three dimensions are shown: at right angles
 
 
@@ -103,19 +104,22 @@ def _cloud(axes: Any, places: np.ndarray, clicks: np.ndarray) -> None:
     colours = np.where(clicks > 0, plots.CLASSES["click"], plots.CLASSES["no click"])
     by_depth: dict[str, Any] = {"depthshade": False} if places.shape[1] == 3 else {}
     axes.scatter(*places.T, c=colours, s=4, linewidths=0, alpha=0.7, rasterized=True, **by_depth)
-    for number, name in enumerate("xyz"[: places.shape[1]], start=1):
-        axes.set(**{f"{name}ticklabels": [], f"{name}label": f"UMAP {number}"})
+    for number, (name, column) in enumerate(zip("xyz", places.T, strict=False), start=1):
+        margin = MARGIN * (np.ptp(column) or 1.0)
+        limits = (column.min() - margin, column.max() + margin)
+        axes.set(**{f"{name}ticklabels": [], f"{name}label": f"UMAP {number} (no unit)", f"{name}lim": limits})
     axes.tick_params(color="none")
 
 
-def draw(places: np.ndarray, clicks: np.ndarray, title: str) -> Figure:
+def draw(places: np.ndarray, clicks: np.ndarray, title: tuple[str, str]) -> Figure:
     """Draw a projection; one in three dimensions from two sides.
 
     Parameters
     ----------
     places : (points, 2 or 3) float array
     clicks : (points,) array of 0 and 1
-    title : str
+    title : tuple of str
+        The two lines above it.
     """
     if places.shape[1] == 2:
         figure, ((axes,),) = plots.figure(plots.COLUMN, 3.4)
@@ -128,7 +132,7 @@ def draw(places: np.ndarray, clicks: np.ndarray, title: str) -> Figure:
             axes.set_box_aspect(None, zoom=1.1)
             for axis in (axes.xaxis, axes.yaxis, axes.zaxis):
                 axis.labelpad = -12  # there are no tick labels to make room for
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    plots.head(figure, *title)
     dots = [Line2D([], [], ls="none", marker="o", color=colour, label=name) for name, colour in plots.CLASSES.items()]
     figure.legend(handles=dots, loc="outside lower center", ncols=len(dots), handlelength=1)
     return figure

@@ -12,9 +12,14 @@ SAMPLE_WARNING = (
 )
 
 
+def is_sample(settings: Settings, dataset: str) -> bool:
+    """Tell whether the logs of a data set are made up."""
+    return marker.is_sample(settings.raw_folder(dataset))
+
+
 def data_name(settings: Settings, dataset: str) -> str:
     """Return what to call the logs of a data set: made up ones are always named so."""
-    return "sample data" if marker.is_sample(settings.raw_folder(dataset)) else "this log"
+    return "sample data" if is_sample(settings, dataset) else "this log"
 
 
 def are_drawn(settings: Settings, dataset: str) -> bool:
@@ -24,6 +29,6 @@ def are_drawn(settings: Settings, dataset: str) -> bool:
 
 def ours(settings: Settings, dataset: str) -> str:
     """Return what to call our own figures on a data set."""
-    said = ["sample"] if marker.is_sample(settings.raw_folder(dataset)) else []
+    said = ["sample"] if is_sample(settings, dataset) else []
     said += ["drawn negatives"] if are_drawn(settings, dataset) else []
     return f"ours ({', '.join(said)})" if said else "ours"

@@ -40,7 +40,7 @@ def curve(labels: np.ndarray, scores: np.ndarray, most: int = MOST_POINTS) -> tu
     return false_positives, true_positives
 
 
-def draw(evaluations: Mapping[str, Evaluation], modalities: tuple[str, ...], title: str) -> Figure:
+def draw(evaluations: Mapping[str, Evaluation], modalities: tuple[str, ...], title: tuple[str, str]) -> Figure:
     """Draw the curves of the evaluations, by feature, in the order of those that modalities give."""
     figure, ((axes,),) = plots.figure(4.9, 3.4)
     colours = plots.colours_of(modalities)
@@ -50,9 +50,10 @@ def draw(evaluations: Mapping[str, Evaluation], modalities: tuple[str, ...], tit
             style = {"color": colours[feature.modalities], "ls": LINE_STYLES[feature.fusion]}
             label = f"{name} ({found.figures['auc']:.4f})"
             axes.plot(*curve(found.test_rows[:, 2], found.predictions), **style, label=label)
+    axes.set_aspect("equal")
     axes.plot((0, 1), (0, 1), color=plots.CHANCE, linestyle=":", linewidth=0.8, label="chance (0.5)")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
-    plots.label(axes, "false positive rate", "true positive rate")
-    figure.suptitle(title, x=0.01, ha="left", fontsize=9)
+    plots.label(axes, "false positive rate (share of rows without a click)", "true positive rate (share of clicks)")
+    plots.head(figure, *title)
     figure.legend(loc="outside right center", title="feature (AUC)", alignment="left", handlelength=2.8)
     return figure

@@ -12,21 +12,18 @@ from mma4ctr.grid.experiments import EXPERIMENTS
 from mma4ctr.inputs.rows import load_fused
 from mma4ctr.published.tables import MODEL
 from mma4ctr.report.builder import EPOCHS, Column, Row, build, label_column, our_column, published_column
-from mma4ctr.report.cells import DIFFERENT, number_cell
-from mma4ctr.report.model import Cell, Section, Table
+from mma4ctr.report.cells import number_cell
+from mma4ctr.report.model import Cell, Table
 from mma4ctr.report.sources import LabelRate, Ours, Source, TaskRuns
+from mma4ctr.report.standings import of_others
 from mma4ctr.runs.tested import Tested
 
 SAME_ROWS = (
     "Every model was trained and tested on the rows, labels and split of MMa4CTR's clean protocol, for the fused "
     "features. LogLoss clips scores that are no probabilities; calibrated, they went through Platt's scaling on the "
-    "validation rows. The last column leaves out test rows whose user or item has no training row. Each AUC has its "
-    "95 % interval over test users. "
+    "validation rows. The last column leaves out test rows whose user or item has no training row. "
 )
-COMPARED = (
-    f"Δ is the difference from {{}}, with its paired 95 % interval over test users; {DIFFERENT} marks rows whose "
-    "interval excludes 0, all others are not told apart from it."
-)
+COMPARED = "Δ is the difference from {}."
 WATCHED_NOTE = (
     "NOT comparable with MMa4CTR: here the baselines tell watched videos from sampled unwatched ones, on a random "
     "split, as the published interaction files suggest that they did. It shows where the published figures come from. "
@@ -73,7 +70,7 @@ def same_rows_table(runs: TaskRuns, others: Sequence[Tested]) -> Table:
         note += COMPARED.format(f"{reference.label.text} after {reference.epochs} epochs")
     columns = [label_column("model"), EPOCHS, our_column("AUC", "auc"), our_column("LogLoss", "logloss"),
                our_column("LogLoss, calibrated", calibration.NAME), seen_column(runs)]  # fmt: skip
-    title = f"Baselines on the same rows ({runs.ours})"
+    title = f"{runs.task}: every model on the same rows, clean protocol ({runs.ours})"
     return build(title, columns, [*compared, *rows_of(rates)], note)
 
 
@@ -84,14 +81,12 @@ def watched_table(runs: TaskRuns, baselines: Sequence[Tested]) -> Table:
     for title, figure in {"AUC": "auc", "LogLoss": "logloss"}.items():
         columns += [published_column(f"{title}, published", number, figure),
                     our_column(f"{title}, {runs.ours}", figure)]  # fmt: skip
-    title = "The published setting: watched against sampled unwatched videos"
+    title = f"{runs.task}: the published setting, watched against sampled unwatched videos"
     return build(title, columns, rows_of(baselines), WATCHED_NOTE)
 
 
-def section(runs: TaskRuns) -> Section | None:
-    """Return the other models of one task, None where none has run."""
-    same = [one for one in runs.others if one.protocol == "clean" and one.on_fused_rows]
+def tables(runs: TaskRuns) -> list[Table]:
+    """Return the tables of the other models of one task, none where none has run."""
+    same = of_others(runs, "clean")
     watched = [one for one in runs.others if one.watched]
-    shown = [same_rows_table(runs, same)] if same else []
-    shown += [watched_table(runs, watched)] if watched else []
-    return Section(f"{runs.task}: baselines", (), tuple(shown)) if shown else None
+    return [*([same_rows_table(runs, same)] if same else []), *([watched_table(runs, watched)] if watched else [])]

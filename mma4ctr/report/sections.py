@@ -1,36 +1,29 @@
-"""Gather the report: what was run on what data, every table beside its published figures, leak audit, figures."""
+"""Gather the report: findings, leak audit, every task with its tables and figures, then what they were made from."""
 
 from __future__ import annotations
 
 import dataclasses
 import itertools
 import math
-import platform
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from mma4ctr import cli
 from mma4ctr.evaluation import leak_audit
-from mma4ctr.grid.experiments import VARIANTS
+from mma4ctr.grid.experiments import SHORT_AND_LONG, VARIANTS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
-from mma4ctr.published import tables as published
-from mma4ctr.report import absent, drawings, provenance, same_rows, seed_papers, statistics
-from mma4ctr.report.cells import BLANK, NO_INTERVAL, auc_cell, number_cell, words
+from mma4ctr.report import absent, drawings, findings, provenance, same_rows, seed_papers, statistics
+from mma4ctr.report.appendix import STEPS, commands_section, contradictions_section, runs_section, settings_section
+from mma4ctr.report.cells import COUNT, MEASURE, NO_INTERVAL, auc_cell, number_cell, words
 from mma4ctr.report.computation import computation_table
-from mma4ctr.report.curves import TASK_FIGURES
+from mma4ctr.report.curves import MAIN_FIGURE, TASK_FIGURES
 from mma4ctr.report.datasets import DATASET_FIGURES
 from mma4ctr.report.model import Cell, Picture, Report, Section, Table
 from mma4ctr.report.sources import PERFORMANCE, TaskRuns
-from mma4ctr.report.tables import experiment_table, performance_table
-from mma4ctr.runs import folder as runs_folder
-from mma4ctr.runs import tested
-from mma4ctr.runs.run import words_of
+from mma4ctr.report.tables import BASELINES_NOTE, HOW_TO_READ, experiment_table, is_shown, performance_table
 from mma4ctr.settings import Settings
-from mma4ctr.store import artifacts, records
-
-STEPS = ("preprocess_inter.py", "preprocess_multimodal.py")
+from mma4ctr.store import records
 
 
 def count_rows(settings: Settings, datasets: Iterable[str]) -> Iterable[tuple[Cell, ...]]:
@@ -46,24 +39,18 @@ def data_section(settings: Settings, datasets: Sequence[str]) -> Section:
     counted = Table(
         "What the steps counted", ("data set", "step", "what", "count"), tuple(count_rows(settings, datasets))
     )
-    shown = Table(
-        "Settings (path.json)", ("key", "value"),
-        tuple(words(key, value) for key, value in settings.by_key().items()),
-    )  # fmt: skip
-    used = {**runs_folder.versions(), "system": platform.system()}
-    libraries = Table("Versions", ("what", "version"), tuple(words(*pair) for pair in used.items()))
     ratios = Table(
         "Rows without an action for each row with it", ("data set", "action", "here", "published"),
-        tuple((*words(dataset, name), *map(number_cell, pair, (",.2f", ",.7g"))) for dataset in datasets
+        tuple((*words(dataset, name), *map(number_cell, pair, (MEASURE, MEASURE))) for dataset in datasets
               for name, pair in statistics.ratios_of(settings, dataset).items()),
         "The weighted mean of the ratios of the seven actions and the ratio of the click itself are two things.",
     )  # fmt: skip
-    captions = {f"{dataset}_{name}": f"{dataset}: {drawn.caption}"
+    captions = {f"{dataset}_{name}": (f"{dataset}: {drawn.caption}", drawn.seen)
                 for dataset in datasets for name, drawn in DATASET_FIGURES.items()}  # fmt: skip
     read_from = [
         f"{dataset}: {provenance.data_name(settings, dataset)}, {settings.raw_folder(dataset)}" for dataset in datasets
     ]
-    return Section("The data", tuple(read_from), (counted, ratios, shown, libraries),
+    return Section("The data", tuple(read_from), (counted, ratios),
                    tuple(pictures(settings.saved_path / "figures", captions)))  # fmt: skip
 
 
@@ -78,36 +65,69 @@ def doubts_section(settings: Settings, datasets: Iterable[str]) -> Section | Non
     return Section("Beware", ("What the steps warned of:", *doubts)) if doubts else None
 
 
-def pictures(folder: Path, captions: Mapping[str, str]) -> list[Picture]:
+def pictures(folder: Path, captions: Mapping[str, tuple[str, str]]) -> list[Picture]:
     """Return those figures of a folder that have been drawn, by what their names look like."""
-    return [Picture(file, caption) for name, caption in captions.items() for file in sorted(folder.glob(f"{name}.svg"))]
+    return [
+        Picture(file, *caption) for name, caption in captions.items() for file in sorted(folder.glob(f"{name}.svg"))
+    ]
 
 
 def pictures_of_task(settings: Settings, task: str) -> list[Picture]:
     """Return the curves of a task, then what was drawn of each variant."""
-    curves_of = {name.format(task=task, epochs="*"): f"{task}: {one.caption}" for name, one in TASK_FIGURES.items()}
+    curves_of = {name.format(task=task, epochs="*"): (f"{task}: {one.caption}", one.seen)
+                 for name, one in TASK_FIGURES.items()}  # fmt: skip
     found = pictures(settings.saved_path / "figures", curves_of)
     for folder, variant in sorted((drawings.folder_of(settings, variant), variant) for variant in VARIANTS):
-        of_variant = {f"{task}_{name}": f"{task}: {caption}, {variant}" for name, caption in drawings.CAPTIONS.items()}
+        of_variant = {f"{task}_{name}": (f"{task}: {caption}, {variant}", seen)
+                      for name, (caption, seen) in drawings.CAPTIONS.items()}  # fmt: skip
         found += pictures(folder, of_variant)
     return found
 
 
+def main_pictures(settings: Settings, task: str, found: Sequence[Picture]) -> list[Picture]:
+    """Return the dot plot of a task, and its ROC curves after the most epochs, of the clean protocol if it has runs."""
+    by_file = {picture.file: picture for picture in found}
+    variants = sorted(VARIANTS, key=lambda variant: variant.protocol != "clean")
+    rocs = [drawings.folder_of(settings, variant) / f"{task}_{epochs}.svg"
+            for variant in variants for epochs in reversed(SHORT_AND_LONG)]  # fmt: skip
+    dots = settings.saved_path / "figures" / f"{MAIN_FIGURE.format(task=task)}.svg"
+    chosen = [dots, *[file for file in rocs if file in by_file][:1]]
+    return [by_file[file] for file in chosen if file in by_file]
+
+
+def reading_section(every: Sequence[TaskRuns]) -> Section:
+    """Return what has to be known to read the tables, once for all of them."""
+    order = every[0].results.settings.user_order
+    columns = (
+        "Columns are named after the protocol and the reduction of user embeddings. Runs with the published protocol "
+        "and average pooling, which is what the published scripts ran, stand first, beside the difference from the "
+        f"published figure. The published protocol cuts between users in the order {order} (user_order of path.json); "
+        "of runs in another order, the leak audit and the list of every run alone have figures."
+    )
+    said = [*HOW_TO_READ, columns]
+    said += [BASELINES_NOTE] if any(one.subsection for one in every) else []
+    return Section("How to read the tables", tuple(said))
+
+
 def task_section(runs: TaskRuns) -> Section:
-    """Return every table and curve of one task."""
-    task, settings = runs.task, runs.results.settings
-    found = (
-        *(experiment_table(runs, name) for name in runs.experiments if name not in PERFORMANCE),
-        *(performance_table(runs, name) for name in PERFORMANCE),
-        computation_table(runs),
-    )
-    shown = (
-        "Our runs with the published protocol and average pooling stand first, beside the difference from the "
-        "published figure; the other protocol and PCA reduction have columns of their own.",
-        f"The published protocol cuts between users in the order {settings.user_order} (user_order of path.json); of "
-        "runs in another order, the leak audit and the list of every run alone have figures.",
-    )
-    return Section(f"{task}: the published tables", shown, found, tuple(pictures_of_task(settings, task)))
+    """Return every table and figure of one task: its main figures, all models on the same rows, then experiments.
+
+    Tables that have no published counterpart, or in which nothing has run, are folded and stand last.
+    """
+    names = [*PERFORMANCE, *(name for name in runs.experiments if name not in PERFORMANCE)]
+    tables = [(performance_table if name in PERFORMANCE else experiment_table)(runs, name)
+              for name in names if is_shown(runs, name)]  # fmt: skip
+    tables = sorted([*tables, computation_table(runs)], key=lambda table: table.folded)
+    found = pictures_of_task(runs.results.settings, runs.task)
+    main = main_pictures(runs.results.settings, runs.task, found)
+    return Section(runs.task, (), (*same_rows.tables(runs), *tables),
+                   tuple(picture for picture in found if picture not in main), main=tuple(main))  # fmt: skip
+
+
+def findings_section(every: Sequence[TaskRuns]) -> Section | None:
+    """Return what was found of each task that has runs, None where none has."""
+    found = tuple(findings.of_task(one) for one in every)
+    return Section("Findings", (findings.INTERVALS,), findings=found) if found else None
 
 
 def by_user_order(results: Results) -> dict[str, Results]:
@@ -119,19 +139,21 @@ def by_user_order(results: Results) -> dict[str, Results]:
 
 def audit_row(task: TaskRuns, protocol: str, order: str | None) -> tuple[Cell, ...]:
     """Return what the leak audit finds for a task under a protocol, beside what was trained in the same split."""
-    found = leak_audit.audit(task.results.settings, task.task, protocol)
+    found = task.audit(protocol)
     ours = next((one for variant in task.variants if variant.protocol == protocol
                  if (one := task.any_evaluation(variant))), None)  # fmt: skip
     has_audit = not math.isnan(found.auc)
-    shuffles = (f"± {found.spread:.4f} over {leak_audit.DRAWS} shuffles",) if has_audit else (NO_INTERVAL,)
+    shuffles = (
+        (f"± {found.spread:.4f}", f"over {leak_audit.DRAWS} shuffles") if has_audit else ("no audit", NO_INTERVAL)
+    )
     shown = [[], []] if ours is None else [[ours], [task.results.label_rate(ours, "user_rate")]]
     return (
         *words(task.task, protocol, order or ""),
-        number_cell(found.test_users, ","),
+        number_cell(found.test_users, COUNT),
         *(auc_cell(evaluations, seeds=False) for evaluations in shown),
         number_cell(found.auc),
         dataclasses.replace(number_cell(found.shuffled), details=shuffles),
-        number_cell((found.shuffled - 0.5) / found.standard_error, "+.1f"),
+        number_cell((found.shuffled - 0.5) / found.standard_error, f"+{MEASURE}"),
     )
 
 
@@ -173,51 +195,6 @@ def audit_section(results: Results, tasks: Sequence[TaskRuns]) -> Section | None
     return Section("Leak audit", (text, orders), (Table("Both protocols side by side (AUC)", heads, tuple(rows)),))
 
 
-def contradictions_section() -> Section:
-    """Return where the published tables contradict one another."""
-    found = published.contradictions()
-    rows = []
-    for row in found.iter_rows(named=True):
-        values = [float(value) for value in row["printed"]]
-        given = "; ".join(f"{table}: {value:.4f}" for table, value in zip(row["tables"], values, strict=True))
-        epochs = Cell(str(row["epochs"]), row["epochs"])
-        rows.append((*words(row["task"], row["model"]), epochs, Cell(given), number_cell(max(values) - min(values))))
-    table = Table(
-        "Same settings, different AUC", ("task", "model", "epochs", "tables and values", "range"), tuple(rows)
-    )
-    text = (
-        f"The published tables give {len(rows)} AUCs twice or more, with different values. Here all of them are shown."
-    )
-    return Section("Where the published tables contradict one another", (text,), (table,))
-
-
-def runs_section(results: Results) -> Section:
-    """Return every finished run, as results.csv has it."""
-
-    def cell(value: object) -> Cell:
-        if isinstance(value, float):
-            return number_cell(value, ".4g")
-        return BLANK if value is None else Cell(str(value), value if isinstance(value, int) else None)
-
-    lines = map(runs_folder.line_of, results.metrics)
-    rows = tuple(tuple(cell(line[column]) for column in runs_folder.COLUMNS) for line in lines)
-    return Section("Every run", ("The lines of saved/results.csv.",), (Table("Runs", runs_folder.COLUMNS, rows),))
-
-
-def commands_of(results: Results) -> tuple[str, ...]:
-    """Return the commands that give the report again: the steps, then every run by itself."""
-    settings = results.settings
-    to = artifacts.to_settings(settings)
-    steps = (*STEPS, *(f"get_user_embedding.py --protocol {protocol}" for protocol in PROTOCOLS), "cross_matrix.py",
-             "gen_matrix.py", "adjust_hyperparameter.py", "statis_and_draw.py", "viewer.py")  # fmt: skip
-    found = [*(run for group in results.by_key.values() for run in group), *tested.load(results, native=True)]
-    return (
-        *(f"python {script} {shlex.join(to)}".strip() for script in steps),
-        *(shlex.join(["python", "mlp.py", *words_of(settings, run.config)]) for run in found),
-        *(shlex.join(["python", "baseline/comp.py", *to, *words]) for words in tested.commands(results)),
-    )
-
-
 def build(results: Results, every: Sequence[TaskRuns]) -> Report:
     """Gather the report of all that has run, and of what has not, for tasks whose data set step 1 has read.
 
@@ -227,21 +204,22 @@ def build(results: Results, every: Sequence[TaskRuns]) -> Report:
         If something has changed since an earlier step ran.
     """
     settings, tasks = results.settings, [one.task for one in every]
-    shown = [one for one in every if one.variants]
-    sample = any(provenance.data_name(settings, settings.dataset_of(task)) == "sample data" for task in tasks)
+    shown = [one for one in every if one.variants or one.others]
+    sample = any(provenance.is_sample(settings, settings.dataset_of(task)) for task in tasks)
     datasets = list(dict.fromkeys(map(settings.dataset_of, tasks)))
     sections = (
+        findings_section(shown),
         doubts_section(settings, datasets),
-        absent.section(absent.sentences(settings, every)),
-        data_section(settings, datasets),
-        *map(task_section, shown),
-        *map(same_rows.section, every),
         audit_section(results, shown or every),
+        reading_section(shown) if shown else None,
+        *map(task_section, shown),
         contradictions_section(),
         seed_papers.section(),
+        absent.section(absent.sentences(settings, every)),
+        data_section(settings, datasets),
         runs_section(results),
-        Section("Commands", ("What was typed, or would have to be, to get these figures.",),
-                commands=commands_of(results)),
-    )  # fmt: skip
+        commands_section(results),
+        settings_section(settings),
+    )
     subtitle = "Click prediction for micro-videos from visual, acoustic and textual content: published figures and ours"
     return Report("MMa4CTR", subtitle, provenance.SAMPLE_WARNING if sample else "", tuple(filter(None, sections)))

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 from mma4ctr.data.registry import modalities_of, task_of
+from mma4ctr.evaluation import leak_audit
 from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS, Point, Setting, Variant, adaptive, experiments_of
 from mma4ctr.grid.results import Results
 from mma4ctr.published.tables import MODEL
@@ -76,12 +77,21 @@ class TaskRuns:
         return tested.of_task(self.results, self.task)
 
     def _has_runs(self, variant: Variant) -> bool:
-        return any(
-            self.evaluations(variant, setting, epochs)
-            for experiment in self.experiments.values()
-            for setting in experiment.rows.values()
-            for epochs in experiment.epochs
-        )
+        return any(self._has_experiment(variant, name) for name in self.experiments)
+
+    def _has_experiment(self, variant: Variant, name: str) -> bool:
+        experiment = self.experiments[name]
+        return any(self.evaluations(variant, setting, epochs)
+                   for setting in experiment.rows.values() for epochs in experiment.epochs)  # fmt: skip
+
+    def has_run(self, name: str) -> bool:
+        """Tell whether a run has finished that stands in the table of an experiment."""
+        return any(self._has_experiment(variant, name) for variant in self.variants)
+
+    @functools.cache  # noqa: B019 - one object lives as long as the script
+    def audit(self, protocol: str) -> leak_audit.Audit:
+        """Return what click rates alone score under a protocol."""
+        return leak_audit.audit(self.results.settings, self.task, protocol)
 
     @functools.cache  # noqa: B019 - one object lives as long as the script
     def evaluations(self, variant: Variant, setting: Setting, epochs: int) -> tuple[Evaluation, ...]:

@@ -9,20 +9,22 @@ from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
 from mma4ctr.grid.experiments import VARIANTS, Experiment, Variant
 from mma4ctr.published import tables as published
 from mma4ctr.report.builder import EPOCHS, Column, Row, build, label_column, our_column, published_column
-from mma4ctr.report.cells import BLANK, CONTRADICTED, DIFFERENT, signed
+from mma4ctr.report.cells import BLANK, CONTRADICTED, DECIMALS, DIFFERENT, DOUBTFUL, OTHERWISE, signed
 from mma4ctr.report.model import Cell, Table
-from mma4ctr.report.sources import LabelRate, Ours, TaskRuns
+from mma4ctr.report.sources import PERFORMANCE, LabelRate, Ours, TaskRuns
 from mma4ctr.runs.tested import Tested
 
 PERFORMANCE_FIGURES = {"performance": {"AUC": "auc", "LogLoss": "logloss"}, "performance_by_epoch": {"AUC": "auc"}}
-NOTE = (
-    "Each AUC is the mean over seeds, with its 95 % interval over test users, the standard deviation over seeds, the "
-    "AUC within users (GAUC), average precision (AP) and the number of test positives. Δ is the difference from the "
-    f"reference, {{}}, with its paired 95 % interval over test users; {DIFFERENT} marks rows whose interval excludes "
-    "0, all others are not told apart from the reference. "
+NOTE = "Δ is the difference from {}."
+HOW_TO_READ = (
+    "Each AUC is the mean over seeds, and stands above its 95 % interval over test users. Open a cell for the standard "
+    "deviation over seeds, the AUC within users (GAUC), average precision (AP), the number of test positives, and Δ, "
+    f"the difference from the reference of the table with its paired 95 % interval. {DIFFERENT}: that interval "
+    "excludes 0; all other rows are not told apart from the reference.",
+    f"{CONTRADICTED}: another published table gives another value for the same settings, which stands below. "
+    f"{DOUBTFUL}: the run is doubtful. {OTHERWISE}: it was run otherwise than by default. The cell says how.",
+    f"{DECIMALS} Epoch counts of one setting are read from one run, so that they are one trajectory, not repeats.",
 )
-CONTRADICTED_NOTE = f"{CONTRADICTED}: another published table gives another value for the same settings. "
-TRAJECTORY_NOTE = "Epoch counts of one setting are read from one run, so that they are one trajectory, not repeats. "
 BASELINES_NOTE = (
     "The published baselines are not comparable with MMa4CTR's column: their interaction files hold every watched "
     "video without a label, so that they rank watched against sampled unwatched videos, on a random split of their "
@@ -32,20 +34,32 @@ BASELINES_NOTE = (
 )
 
 
-def title_of(experiment: Experiment, subsection: str | None) -> str:
-    """Return the title of an experiment's table, with its published number."""
-    number = experiment.number(subsection)
-    return f"{number}: {experiment.title}" if number else f"{experiment.title} (no published table)"
+def title_of(runs: TaskRuns, experiment: Experiment) -> str:
+    """Return the title of an experiment's table: the task and the published number."""
+    number = experiment.number(runs.subsection)
+    named = f"{number}: {experiment.title}" if number else f"{experiment.title} (no published table)"
+    return f"{runs.task}, {named}"
 
 
-def note_of(experiment: Experiment, table: Table) -> str:
-    """Return what has to be known to read an experiment's table."""
+def note_of(experiment: Experiment) -> str:
+    """Return what the rows of an experiment's table are compared with."""
     setting, after = experiment.reference
     names = [label for label, one in experiment.rows.items() if one == setting and label]
     what = names[0] if names else f"{setting.feature} with the published settings"
-    contradicted = any(cell.mark == CONTRADICTED for row in table.rows for cell in row)
-    reference = f"{what} after {after} epochs" if after else f"{what} after as many epochs"
-    return NOTE.format(reference) + TRAJECTORY_NOTE + (CONTRADICTED_NOTE if contradicted else "")
+    return NOTE.format(f"{what} after {after} epochs" if after else f"{what} after as many epochs")
+
+
+def with_note(table: Table, runs: TaskRuns, name: str) -> Table:
+    """Return an experiment's table with its note, folded where it has no published counterpart or no run."""
+    experiment = runs.experiments[name]
+    folded = experiment.number(runs.subsection) is None or not runs.has_run(name)
+    return dataclasses.replace(table, note=note_of(experiment), folded=folded)
+
+
+def is_shown(runs: TaskRuns, name: str) -> bool:
+    """Tell whether the table of an experiment has anything to show: published figures, or runs."""
+    others = name in PERFORMANCE and runs.variants and runs.others
+    return runs.experiments[name].number(runs.subsection) is not None or runs.has_run(name) or bool(others)
 
 
 def our_row(runs: TaskRuns, experiment: Experiment, label: str, name: str, epochs: int) -> Row:
@@ -76,8 +90,7 @@ def experiment_table(runs: TaskRuns, name: str) -> Table:
 
     columns = [label_column("setting"), EPOCHS, printed, Column("ours − published", gap),
                *(our_column(f"{runs.ours}: {variant}", "auc", variant) for variant in runs.variants)]  # fmt: skip
-    table = build(title_of(experiment, runs.subsection), columns, rows)
-    return dataclasses.replace(table, note=note_of(experiment, table))
+    return with_note(build(title_of(runs, experiment), columns, rows), runs, name)
 
 
 def models_of(runs: TaskRuns, number: str | None) -> list[tuple[str, bool]]:
@@ -108,5 +121,4 @@ def performance_table(runs: TaskRuns, name: str) -> Table:
     for title, figure in PERFORMANCE_FIGURES[name].items():
         columns.append(published_column(f"{title}, published", number, figure))
         columns += [our_column(f"{title}, {runs.ours}: {variant}", figure, variant) for variant in runs.variants]
-    table = build(title_of(experiment, runs.subsection), columns, rows)
-    return dataclasses.replace(table, note=note_of(experiment, table) + BASELINES_NOTE)
+    return with_note(build(title_of(runs, experiment), columns, rows), runs, name)
