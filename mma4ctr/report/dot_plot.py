@@ -16,6 +16,7 @@ from mma4ctr.report.sources import TaskRuns
 from mma4ctr.report.standings import RATES, Standing, label_rates, standings
 
 AUC_AXIS = "AUC of the test rows (0.5 is chance)"
+LONGEST_NAME = 28  # characters
 WIDTH = 4.9  # inches, as wide as the ROC curves that it stands beside
 
 
@@ -57,6 +58,11 @@ def published_auc(runs: TaskRuns) -> float | None:
     return published_cell(number, "", experiment.epochs[0], MODEL, "auc").value
 
 
+def short(name: str) -> str:
+    """Return a name that leaves room for the points."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
 def draw_dots(axes: Axes, found: Sequence[Standing]) -> None:
     """Draw a row for each model: its AUC and interval, by whether it sees content, and a line at `RATES`."""
     kinds = {"sees content": [one.sees_content for one in found],
@@ -71,5 +77,5 @@ def draw_dots(axes: Axes, found: Sequence[Standing]) -> None:
     for one in found:
         if one.name == RATES:
             axes.axvline(one.auc, color=plots.CHANCE, linestyle="--", linewidth=0.8, label=RATES)
-    axes.set(yticks=range(len(found)), yticklabels=[one.name for one in found], ylim=(len(found) - 0.4, -0.6))
+    axes.set(yticks=range(len(found)), yticklabels=[short(one.name) for one in found], ylim=(len(found) - 0.4, -0.6))
     axes.grid(visible=False, axis="y")

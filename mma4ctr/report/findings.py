@@ -27,18 +27,15 @@ def scored(summary: Summary) -> str:
     return f"{summary.figures['auc']:.4f} {interval}"
 
 
-def bracket(found: Difference) -> str:
-    """Return the interval of a difference."""
-    return f"[{signed(found.low)}, {signed(found.high)}]"
-
-
 def set_against(found: Difference, reference: str) -> str:
     """Return what a model scores more or less than a reference, or that the two are not told apart."""
+    said = f"scores {abs(found.auc):.4f} {{}}{'more' if found.auc > 0 else 'less'} than {reference}"
     if math.isnan(found.low):
-        return f"scores {abs(found.auc):.4f} {'more' if found.auc > 0 else 'less'} than {reference}; {NO_INTERVAL}"
+        return f"{said.format('')} (no interval: {NO_INTERVAL})"
     if not found.is_one:
-        return f"is not told apart from {reference}: Δ {signed(found.auc)} {bracket(found)}"
-    return f"scores {abs(found.auc):.4f} {'more' if found.auc > 0 else 'less'} than {reference}: {bracket(found)}"
+        return f"is not told apart from {reference} (Δ {signed(found.auc)} [{signed(found.low)}, {signed(found.high)}])"
+    low, high = sorted(map(abs, (found.low, found.high)))
+    return said.format(f"[{low:.4f}, {high:.4f}] ")
 
 
 def counted_seeds(found: Sequence[Standing]) -> str:
@@ -67,13 +64,14 @@ def best_models(runs: TaskRuns) -> list[str]:
         return [f"{found[0].name} is the only model that has run under the clean protocol: {scored(found[0].summary)}, "
                 f"{counted_seeds(found)}."]  # fmt: skip
     top, *others = found
-    said = [f"{listed([f'{one.name} {scored(one.summary)}' for one in found[:SHOWN]])} are the highest AUCs of "
-            f"{len(found)} models on the same test rows (clean protocol, {counted_seeds(found)})."]  # fmt: skip
+    highest = listed([f"{one.name} {scored(one.summary)}" for one in found[:SHOWN]])
+    among = f"{len(found)} models on the same test rows (clean protocol, {counted_seeds(found)})"
+    said = [f"Of {among}, the highest AUCs are {highest}."]
     if not math.isnan(top.summary.interval[0]):
         near = [one.name for one in others if not difference(one.evaluations, top.evaluations).is_one]
         said.append(f"Not told apart from {top.name}: {listed(near)}." if near else f"{top.name} is above all others.")
     places = {one.name: place for place, one in enumerate(found, 1) if one.name.startswith(published.MODEL)}
-    said += [f"{name} comes {place}. of {len(found)}: {scored(found[place - 1].summary)}."
+    said += [f"{name} is number {place} of {len(found)}: {scored(found[place - 1].summary)}."
              for name, place in places.items() if place > SHOWN]  # fmt: skip
     return said
 

@@ -11,6 +11,7 @@ import jinja2
 from markupsafe import Markup, escape
 
 from mma4ctr.cli import UserError
+from mma4ctr.report.cells import BLANK
 from mma4ctr.report.model import Picture, Report, Table
 from mma4ctr.store import disk
 
@@ -55,9 +56,22 @@ def embed(picture: Picture) -> Embedded:
     return Embedded(address, round(width), picture.caption, picture.seen)
 
 
+def within(title: str, section: str) -> str:
+    """Return the title of a table as it is listed below that of its section, whose words are not said again."""
+    short = title.removeprefix(section).lstrip(",: ")
+    return f"{short[:1].upper()}{short[1:]}"
+
+
 def breakable(text: str) -> Markup:
     """Return a text that may break after each underscore and slash, so that a long name does not widen its column."""
     return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(text))))
+
+
+def without_blank_columns(table: Table) -> Table:
+    """Return a table without the columns in which no row has anything."""
+    kept = [k for k in range(len(table.columns)) if not table.rows or any(row[k] != BLANK for row in table.rows)]
+    rows = tuple(tuple(row[k] for k in kept) for row in table.rows)
+    return dataclasses.replace(table, columns=tuple(table.columns[k] for k in kept), rows=rows)
 
 
 def numeric_columns(table: Table) -> list[bool]:
@@ -71,7 +85,8 @@ def render(report: Report) -> str:
         loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
-    environment.filters |= {"embed": embed, "breakable": breakable, "numeric_columns": numeric_columns}
+    filters = (embed, breakable, within, without_blank_columns, numeric_columns)
+    environment.filters |= {one.__name__: one for one in filters}
     return environment.get_template(TEMPLATE).render(report=report, long=LONG)
 
 

@@ -42,7 +42,7 @@ def curve(labels: np.ndarray, scores: np.ndarray, most: int = MOST_POINTS) -> tu
 
 def draw(evaluations: Mapping[str, Evaluation], modalities: tuple[str, ...], title: tuple[str, str]) -> Figure:
     """Draw the curves of the evaluations, by feature, in the order of those that modalities give."""
-    figure, ((axes,),) = plots.figure(4.9, 3.4)
+    figure, ((axes,),) = plots.figure(4.9, 3.0)
     colours = plots.colours_of(modalities)
     for name in features_among(modalities):
         if name in evaluations:

@@ -11,7 +11,7 @@ from mma4ctr.models import registry
 from mma4ctr.report.sources import LabelRate, Ours, TaskRuns
 from mma4ctr.runs.comparison import Summary, summarise
 from mma4ctr.runs.finished import Evaluation
-from mma4ctr.runs.tested import Tested
+from mma4ctr.runs.tested import TUNED_REMARK, Tested
 
 CONTENT = {"content", "item_content"}  # what a model may need that is content; the rest are ids, clicks and context
 RATES = "user_item_rate"  # the label-rate predictor that models are set against
@@ -46,9 +46,10 @@ class Standing:
 
 
 def name_of(tested: Tested, others: Sequence[Tested]) -> str:
-    """Return the name of a model, with how it was run where it ran in several ways."""
+    """Return the name of a model, with how it was run where it ran in several ways; what was tuned is not one."""
     alike = [one for one in others if one.name == tested.name]
-    return f"{tested.name} ({', '.join(tested.remarks)})" if len(alike) > 1 and tested.remarks else tested.name
+    own = [remark for remark in tested.remarks if TUNED_REMARK not in remark]
+    return f"{tested.name} ({', '.join(own)})" if len(alike) > 1 and own else tested.name
 
 
 def sees_content(tested: Tested) -> bool:

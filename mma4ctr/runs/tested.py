@@ -20,6 +20,7 @@ from mma4ctr.store import records
 
 WATCHED = "@watched"  # ends the names of RecBole's runs in the published setting, which is another task
 TUNED = ("learning_rate", "weight_decay")  # what is chosen on validation rows
+TUNED_REMARK = "the best of"  # is part of the remark on what was chosen so
 # What two runs may differ in and still be repeats of one another.
 REPEATS = ("seed", "epochs", "eval_every", "tested", "device", "versions", "built_on")
 
@@ -189,7 +190,9 @@ def best_of(tried: Groups) -> tuple[tuple[str, ...], list[FinishedRun]]:
 
     best = max(sorted(tried, key=sorted), key=valid_auc)
     words = sorted(best - frozenset.intersection(*tried))
-    return (f"{', '.join(words)}: the best of {len(tried)} on validation rows",) if len(tried) > 1 else (), tried[best]
+    return (f"{', '.join(words)}: {TUNED_REMARK} {len(tried)} on validation rows",) if len(tried) > 1 else (), tried[
+        best
+    ]
 
 
 def natives(results: FinishedRuns, task: str) -> list[Tested]:
