@@ -92,11 +92,12 @@ def published_column(head: str, number: str | None, figure: str) -> Column:
 
 
 def our_column(head: str, figure: str, variant: Variant | None = None) -> Column:
-    """Return the column of one of our figures; one of a variant says below it how its runs are special."""
+    """Return the column of one of our figures; that of a variant marks special runs, and says how at the AUC."""
 
     def cell(row: Row) -> Cell:
         found = row.cell(variant, figure)
         notes = () if variant is None or found == BLANK else row.sources[variant].notes
-        return dataclasses.replace(marked(found, OTHERWISE), details=(*found.details, *notes)) if notes else found
+        said = notes if figure == "auc" else ()
+        return dataclasses.replace(marked(found, OTHERWISE), details=(*found.details, *said)) if notes else found
 
     return Column(head, cell)

@@ -96,5 +96,5 @@ def computation_table(runs: TaskRuns) -> Table:
         Column(f"parameters, {runs.ours}", lambda row: number_cell(row.metrics.get("parameters"), COUNT)),
     ]
     title = f"{runs.task}, {number or 'computation (no published table)'}"
-    table = build(title, columns, rows_of(runs, number), COMPUTATION_NOTE)
+    table = build(title, columns, rows_of(runs, number))
     return dataclasses.replace(table, folded=number is None)

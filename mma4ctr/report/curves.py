@@ -98,12 +98,13 @@ def draw_loss(runs: TaskRuns, part: str) -> Figure | None:
         return None
     figure, grid = plots.figure(plots.PAGE * (1 if len(protocols) > 1 else 0.6), 3.0, columns=len(protocols))
     what = {"train": "training", "valid": "validation"}[part]
+    titles = {protocol: f"{protocol} protocol" if len(protocols) > 1 else "" for protocol in protocols}
     for axes, protocol in zip(grid[0], protocols, strict=True):
         for k, (variant, run) in enumerate(longest.items(), start=1):
             if variant.protocol == protocol:
                 losses = [entry[f"{part}_loss"] for entry in run.history]
                 plots.line(axes, range(1, len(losses) + 1), losses, k, f"{runs.ours}: {variant}")
-        plots.label(axes, "epochs trained", f"{what} loss (nats, sum over a batch)", f"{protocol} protocol")
+        plots.label(axes, "epochs trained", f"{what} loss (nats, sum over a batch)", titles[protocol])
         axes.legend()
     plots.head(figure, *heading(runs, f"{what} loss of all modalities, batch softmax", protocols))
     return figure

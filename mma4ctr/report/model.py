@@ -45,7 +45,7 @@ class Table:
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What was found of one subject: sentences, each behind what it is about."""
+    """What is said of one subject, which may go without a title: texts, each behind what it is about."""
 
     title: str
     sentences: tuple[tuple[str, str], ...]

@@ -21,7 +21,7 @@ from mma4ctr.runs.tested import Tested
 SAME_ROWS = (
     "Every model was trained and tested on the rows, labels and split of MMa4CTR's clean protocol, for the fused "
     "features. LogLoss clips scores that are no probabilities; calibrated, they went through Platt's scaling on the "
-    "validation rows. The last column leaves out test rows whose user or item has no training row. "
+    "validation rows. AUC of seen users and items leaves out test rows whose user or item has no training row."
 )
 COMPARED = "Δ is the difference from {}."
 WATCHED_NOTE = (
@@ -61,13 +61,13 @@ def same_rows_table(runs: TaskRuns, others: Sequence[Tested]) -> Table:
     trained = [Ours(runs, variant, runs.adaptive) for variant in runs.variants if variant.protocol == "clean"]
     rates = [LabelRate(name, runs.results.label_rate(others[0].longest.last, name)) for name in LABEL_RATES]
     compared = [*rows_of(trained), *rows_of(others)]
-    note = SAME_ROWS
+    note = ""
     ours = [row for row in compared if row.model == MODEL]
     if ours:
         reference = max(ours, key=lambda row: row.epochs or 0)
         evaluations = reference.sources[None].evaluations(reference.epochs)
         compared = [dataclasses.replace(row, reference=lambda variant: evaluations) for row in compared]
-        note += COMPARED.format(f"{reference.label.text} after {reference.epochs} epochs")
+        note = COMPARED.format(f"{reference.label.text} after {reference.epochs} epochs")
     columns = [label_column("model"), EPOCHS, our_column("AUC", "auc"), our_column("LogLoss", "logloss"),
                our_column("LogLoss, calibrated", calibration.NAME), seen_column(runs)]  # fmt: skip
     title = f"{runs.task}: every model on the same rows, clean protocol ({runs.ours})"

@@ -16,12 +16,13 @@ from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.report import absent, drawings, findings, provenance, same_rows, seed_papers, statistics
 from mma4ctr.report.appendix import STEPS, commands_section, contradictions_section, runs_section, settings_section
 from mma4ctr.report.cells import COUNT, MEASURE, NO_INTERVAL, auc_cell, number_cell, words
-from mma4ctr.report.computation import computation_table
+from mma4ctr.report.computation import COMPUTATION_NOTE, computation_table
 from mma4ctr.report.curves import MAIN_FIGURE, TASK_FIGURES
 from mma4ctr.report.datasets import DATASET_FIGURES
-from mma4ctr.report.model import Cell, Picture, Report, Section, Table
+from mma4ctr.report.model import Cell, Finding, Picture, Report, Section, Table
 from mma4ctr.report.sources import PERFORMANCE, TaskRuns
-from mma4ctr.report.tables import BASELINES_NOTE, HOW_TO_READ, experiment_table, is_shown, performance_table
+from mma4ctr.report.standings import of_others
+from mma4ctr.report.tables import BASELINES, HOW_TO_READ, experiment_table, is_shown, performance_table
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
 
@@ -97,16 +98,15 @@ def main_pictures(settings: Settings, task: str, found: Sequence[Picture]) -> li
 
 def reading_section(every: Sequence[TaskRuns]) -> Section:
     """Return what has to be known to read the tables, once for all of them."""
-    order = every[0].results.settings.user_order
-    columns = (
-        "Columns are named after the protocol and the reduction of user embeddings. Runs with the published protocol "
-        "and average pooling, which is what the published scripts ran, stand first, beside the difference from the "
-        f"published figure. The published protocol cuts between users in the order {order} (user_order of path.json); "
-        "of runs in another order, the leak audit and the list of every run alone have figures."
+    order = (
+        f"The published protocol cuts between users in the order {every[0].results.settings.user_order} (user_order of "
+        "path.json); of runs in another order, the leak audit and the list of every run alone have figures."
     )
-    said = [*HOW_TO_READ, columns]
-    said += [BASELINES_NOTE] if any(one.subsection for one in every) else []
-    return Section("How to read the tables", tuple(said))
+    said = {**HOW_TO_READ, "Order of users": order}
+    said |= {"The same rows": same_rows.SAME_ROWS} if any(of_others(one, "clean") for one in every) else {}
+    said |= {"Baselines": BASELINES} if any(one.subsection for one in every) else {}
+    said["Computation"] = COMPUTATION_NOTE
+    return Section("How to read the tables", findings=(Finding("", tuple(said.items())),))
 
 
 def task_section(runs: TaskRuns) -> Section:

@@ -16,21 +16,25 @@ from mma4ctr.runs.tested import Tested
 
 PERFORMANCE_FIGURES = {"performance": {"AUC": "auc", "LogLoss": "logloss"}, "performance_by_epoch": {"AUC": "auc"}}
 NOTE = "Δ is the difference from {}."
-HOW_TO_READ = (
-    "Each AUC is the mean over seeds, and stands above its 95 % interval over test users. Open a cell for the standard "
-    "deviation over seeds, the AUC within users (GAUC), average precision (AP), the number of test positives, and Δ, "
-    f"the difference from the reference of the table with its paired 95 % interval. {DIFFERENT}: that interval "
-    "excludes 0; all other rows are not told apart from the reference.",
+# What has to be known to read the tables, said once: what it is about, and what is to be known.
+HOW_TO_READ = {
+    "A cell": "Each AUC is the mean over seeds, above its 95 % interval over test users. Open it for the standard "
+    "deviation over seeds, the AUC within users (GAUC), average precision (AP), the test positives, and Δ, the "
+    f"difference from the reference of its table with the paired 95 % interval. {DECIMALS}",
+    "Marks": f"{DIFFERENT}: the interval of Δ excludes 0; all other rows are not told apart from the reference. "
     f"{CONTRADICTED}: another published table gives another value for the same settings, which stands below. "
-    f"{DOUBTFUL}: the run is doubtful. {OTHERWISE}: it was run otherwise than by default. The cell says how.",
-    f"{DECIMALS} Epoch counts of one setting are read from one run, so that they are one trajectory, not repeats.",
-)
-BASELINES_NOTE = (
+    f"{DOUBTFUL}: the run is doubtful. {OTHERWISE}: it was run otherwise than by default. The AUC says how.",
+    "Columns": "They are named after the protocol and the reduction of user embeddings. The published protocol with "
+    "average pooling, which is what the published scripts ran, stands first, beside the difference from the published "
+    "figure.",
+    "Epochs": "Numbers of epochs of one setting are read from one run, so that they are one trajectory, not repeats.",
+}
+BASELINES = (
     "The published baselines are not comparable with MMa4CTR's column: their interaction files hold every watched "
     "video without a label, so that they rank watched against sampled unwatched videos, on a random split of their "
-    "own. Our baselines in columns of the published protocol repeat that setting (@watched); those in columns of the "
-    "clean protocol have the rows, labels and split of MMa4CTR there. They know no reduction of user embeddings, so "
-    "that both reductions show the same figure."
+    "own. Ours in columns of the published protocol repeat that setting (@watched); those in columns of the clean "
+    "protocol have the rows, labels and split of MMa4CTR there. They know no reduction of user embeddings, so that "
+    "both reductions show the same figure."
 )
 
 
@@ -62,6 +66,12 @@ def is_shown(runs: TaskRuns, name: str) -> bool:
     return runs.experiments[name].number(runs.subsection) is not None or runs.has_run(name) or bool(others)
 
 
+def has_figures(row: Row, number: str | None) -> bool:
+    """Tell whether a row stands in the published table, be it as a blank, or has any figure of ours."""
+    printed = (number, row.setting, row.epochs, row.model, "auc") in published.printed()
+    return printed or any(row.value(variant, "auc") is not None for variant in row.sources)
+
+
 def our_row(runs: TaskRuns, experiment: Experiment, label: str, name: str, epochs: int) -> Row:
     """Return MMa4CTR in one setting of an experiment after so many epochs, under every variant."""
     reference, after = experiment.reference
@@ -81,6 +91,7 @@ def experiment_table(runs: TaskRuns, name: str) -> Table:
     experiment = runs.experiments[name]
     rows = [our_row(runs, experiment, label or "default", label, epochs)
             for label in experiment.rows for epochs in experiment.epochs]  # fmt: skip
+    rows = [row for row in rows if has_figures(row, experiment.number(runs.subsection))]
     rows += [Row(Cell(rate), None, label_rates(runs, rate), model=rate) for rate in LABEL_RATES]
     printed = published_column("published", experiment.number(runs.subsection), "auc")
 
@@ -117,6 +128,7 @@ def performance_table(runs: TaskRuns, name: str) -> Table:
                      for variant in runs.variants}  # fmt: skip
             sources = {variant: one for variant, one in found.items() if one is not None}
             rows.append(Row(Cell(model), epochs, sources, model))
+    rows = [row for row in rows if has_figures(row, number)]
     columns = [label_column("model"), EPOCHS]
     for title, figure in PERFORMANCE_FIGURES[name].items():
         columns.append(published_column(f"{title}, published", number, figure))
