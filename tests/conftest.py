@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import torch
 from hypothesis import settings
+from playwright.sync_api import Browser, sync_playwright
 
 import sample_data
+from browsers import CHROMIUM
 from mma4ctr.settings import Settings
 from mma4ctr.training.batches import Batches, batches_of_parts
 from samples import ROOT, paths_file, run_steps
@@ -78,6 +80,15 @@ def address() -> Iterator[str]:
         options = {"threads_per_worker": 1, "dashboard_address": ":0"}
         with distributed.LocalCluster(n_workers=2, resources={"GPU": 1}, **options) as local:  # to Dask just a name
             yield local.scheduler_address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """The Chromium of this machine; Playwright's own is never downloaded."""
+    with sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield opened
+        opened.close()
 
 
 @pytest.fixture

@@ -2,42 +2,22 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
+from browsers import CONTRASTS, needs_browser
 from mma4ctr.cli import UserError
 from mma4ctr.report import html as report
 from mma4ctr.report import plots
-from mma4ctr.report.model import Cell, Picture, Report, Section, Table
+from mma4ctr.report.model import Cell, Finding, Picture, Report, Section, Table
 
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-needs_browser = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 PHONE = {"width": 390, "height": 844}
 AUCS = (0.75, None, -0.5, 10.0, 9.0, None, 0.123456)
-# Python's colours of what is on screen, as WCAG 2 computes their contrast.
-CONTRASTS = """() => {
-  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
-  const luminance = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-    .map((v) => (v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4))
-    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
-  const ground = (e) => {
-    for (; e; e = e.parentElement) {
-      const found = channels(getComputedStyle(e).backgroundColor);
-      if (found.length === 3 || found[3] === 1) return found;
-    }
-    return [255, 255, 255];
-  };
-  const hasText = (e) => [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim());
-  return [...document.body.querySelectorAll("*")].filter((e) => hasText(e) && e.tagName !== "SCRIPT").map((e) => {
-    const [one, two] = [channels(getComputedStyle(e).color), ground(e)].map(luminance);
-    return [(Math.max(one, two) + 0.05) / (Math.min(one, two) + 0.05), e.outerHTML.slice(0, 80)];
-  });
-}"""
 
 
 def wide_table() -> Table:
@@ -63,10 +43,12 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Report:
         plots.line(axes, (0, 1), (k, 1), k, "line")
         plots.save(figure, folder, f"figure_{k}")
     pictures = tuple(Picture(folder / f"figure_{k}.svg", name) for k, name in enumerate(names))
-    small = Table("Small", ("what", "value"), ((Cell("x"), Cell("1", 1.0)),))
+    small = Table("Small", ("what", "value", "blank"), ((Cell("x"), Cell("1", 1.0), Cell("")),))
+    folded = dataclasses.replace(small, title="Tables & <figures>, folded", folded=True)
     sections = (
         Section("Tables & <figures>", ("A paragraph. " * 20, "</script><script>alert(1)</script>"),
-                (wide_table(), small), pictures),
+                (wide_table(), small, folded), pictures),
+        Section("Found", findings=(Finding("a task", (("A <lead>", "What was found."),)),), main=pictures[:1]),
         Section("An empty table", tables=(Table("Empty", ("nothing", "at all"), ()),)),
         Section("Commands", ("Typed.",), commands=("python viewer.py --paths " + "a/long/path/" * 30, "make demo")),
     )  # fmt: skip
@@ -77,15 +59,6 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Report:
 def page_file(tmp_path_factory: pytest.TempPathFactory, made: Report) -> Path:
     """The file of that report, in a folder of its own."""
     return report.write(made, tmp_path_factory.mktemp("report") / "saved" / "report.html")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The Chromium of this machine; Playwright's own is never downloaded."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.fixture
@@ -114,7 +87,7 @@ def show(browser: Browser, page_file: Path) -> Iterator:
 def column(page: Page, number: int) -> list[str]:
     """Return the figures of a column of the wide table, from the top."""
     cells = page.locator(f"table >> nth=0 >> tbody > tr > :nth-child({number + 1})")
-    return cells.evaluate_all("cells => cells.map((cell) => cell.querySelector('.figure')?.firstChild.data ?? '')")
+    return cells.evaluate_all("cells => cells.map((cell) => cell.querySelector('.words')?.textContent ?? '')")
 
 
 @needs_browser
@@ -123,13 +96,27 @@ def test_everything_is_drawn_and_nothing_is_fetched(show) -> None:
     assert page.title() == page.locator("h1").inner_text() == "A <report>"
     assert "not real: &" in page.get_by_role("note").inner_text()
     images = page.locator("img").evaluate_all("all => all.map((image) => [image.naturalWidth, image.alt])")
-    assert [alt for _, alt in images] == ['one & "two"', "<three>"]
+    assert [alt for _, alt in images] == ['one & "two"', "<three>", 'one & "two"']
     assert all(width > 0 for width, _ in images)
     assert page.locator("b").count() == 0
+    assert not page.locator("pre").is_visible()
+    page.get_by_text("2 commands").click()
     assert page.locator("pre").inner_text().endswith("\nmake demo")
     targets = page.locator("nav a").evaluate_all("all => all.map((a) => document.querySelector(a.hash)?.innerText)")
-    assert targets == ["Tables & <figures>", "Wide", "Small", "An empty table", "Commands"]
-    assert page.locator("table >> nth=0 >> .details").count() == 2 * 5
+    titles = [
+        "Tables & <figures>",
+        "Wide",
+        "Small",
+        "Tables & <figures>, folded",
+        "Found",
+        "An empty table",
+        "Commands",
+    ]
+    assert targets == titles
+    assert page.locator("nav a >> nth=3").inner_text() == "Folded"
+    assert page.get_by_role("columnheader", name="blank").count() == 0
+    assert page.locator("dl").inner_text().split("\n") == ["A <lead>", "What was found."]
+    assert page.locator("table >> nth=0 >> .second").count() == 5
     assert page.locator("td.number").first.evaluate("cell => getComputedStyle(cell).textAlign") == "right"
 
 
@@ -157,7 +144,7 @@ def test_heads_sort_numbers_both_ways_with_blanks_last(show) -> None:
 
 @needs_browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 390, 768, 1440])
+@pytest.mark.parametrize("width", [768, 1440])
 def test_the_page_is_never_wider_than_the_screen(show, scheme: str, width: int) -> None:
     page = show(viewport={**PHONE, "width": width}, color_scheme=scheme)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -168,6 +155,23 @@ def test_the_page_is_never_wider_than_the_screen(show, scheme: str, width: int) 
     first = page.locator("table >> nth=0 >> tbody th").first
     assert first.bounding_box()["x"] == pytest.approx(scrolled.bounding_box()["x"], abs=1)
     assert first.bounding_box()["width"] < width / 2
+
+
+@needs_browser
+@pytest.mark.parametrize("width", [320, 390])
+def test_each_row_is_a_card_on_a_phone(show, width: int) -> None:
+    page = show(viewport={**PHONE, "width": width})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    table = page.locator("table >> nth=0")
+    boxes = [cell.bounding_box() for cell in table.locator("tbody tr").first.locator("th, td").all()]
+    tops = [box["y"] for box in boxes]
+    assert tops == sorted(tops) and len(set(tops)) == len(tops)  # below one another
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= width for box in boxes)
+    head = "cell => getComputedStyle(cell, '::before').content"
+    assert table.locator("tbody td").first.evaluate(head) == '"AUC"'
+    assert table.locator("thead").bounding_box()["width"] <= 1
+    blank = table.locator("tbody tr >> nth=1 >> td").first  # has no AUC
+    assert not blank.is_visible()
 
 
 @needs_browser
@@ -186,11 +190,15 @@ def test_all_text_stands_out(show, scheme: str) -> None:
 @needs_browser
 def test_it_is_read_without_scripts(show) -> None:
     page = show(java_script_enabled=False)
-    assert page.locator("table").count() == 3
+    assert page.locator("table").count() == 4
     assert page.locator("th button").count() == 0
     assert page.get_by_role("columnheader", name="AUC", exact=True).is_visible()
+    detail = page.get_by_text("± 0.01", exact=True).first
+    assert not detail.is_visible()
+    page.get_by_text("[0.7, 0.8]", exact=True).first.click()
+    assert detail.is_visible()
     page.get_by_role("link", name="Commands").click()
-    assert page.get_by_role("heading", name="Commands").bounding_box()["y"] < page.viewport_size["height"]
+    assert page.get_by_role("heading", name="Commands", exact=True).bounding_box()["y"] < page.viewport_size["height"]
 
 
 @needs_browser

@@ -31,7 +31,7 @@ def test_tables_show_what_has_run_beside_what_is_published(trained: Settings) ->
     task_runs = TaskRuns(Results(trained), "wechat")
     assert task_runs.variants == [VARIANTS[1]]
     table = experiment_table(task_runs, "single_modal")
-    assert table.title == "5.1.4: Single modality"
+    assert table.title == "wechat, 5.1.4: Single modality"
     row = next(row for row in table.rows if row[0].text == "feature=visual" and row[1].text == "10")
     assert row[2].text == "0.9472"
     assert row[3].text == ""  # the difference is that of average pooling, which has not run
