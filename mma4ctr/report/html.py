@@ -20,6 +20,7 @@ PIXELS_OF_UNIT = {"pt": 4 / 3, "px": 1.0, "": 1.0, "in": 96.0}
 ENLARGED = 1.08  # figures are drawn for print; a screen is further away
 DEFAULT_WIDTH = 480  # pixels, of a picture that does not say how wide it is
 LONG = 40  # characters from which words may wrap
+SHORT = 20  # and up to which the second line of a cell may not: an interval has 16, one of differences 18
 SIZE_OF_SVG = re.compile(r'<svg[^>]*?\swidth="([\d.]+)(\w*)"')
 
 
@@ -86,8 +87,9 @@ def render(report: Report) -> str:
         trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
     )  # fmt: skip
     filters = (embed, breakable, within, without_blank_columns, numeric_columns)
+    environment.globals |= {"long": LONG, "short": SHORT}  # macros see these alone
     environment.filters |= {one.__name__: one for one in filters}
-    return environment.get_template(TEMPLATE).render(report=report, long=LONG)
+    return environment.get_template(TEMPLATE).render(report=report)
 
 
 def write(report: Report, file: Path) -> Path:
