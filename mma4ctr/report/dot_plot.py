@@ -15,7 +15,7 @@ from mma4ctr.report.cells import published_cell
 from mma4ctr.report.sources import TaskRuns
 from mma4ctr.report.standings import RATES, Standing, label_rates, standings
 
-AUC_AXIS = "AUC of the test rows (0.5 is chance)"
+AUC_AXIS = "test AUC (0.5 is chance)"
 LONGEST_NAME = 28  # characters
 WIDTH = 4.9  # inches, as wide as the ROC curves that it stands beside
 
@@ -36,7 +36,7 @@ def draw_models(runs: TaskRuns) -> Figure | None:
     shown = {protocol: sorted([*found, *label_rates(runs, found).values()], key=lambda one: -one.auc)
              for protocol, found in panels.items()}  # fmt: skip
     longest = max(map(len, shown.values()))
-    figure, grid = plots.figure(WIDTH * (1 if len(panels) == 1 else 1.45), 1.2 + 0.19 * longest,
+    figure, grid = plots.figure(WIDTH * (1 if len(panels) == 1 else 1.45), 1.4 + 0.19 * longest,
                                 columns=len(panels))  # fmt: skip
     for axes, (protocol, found) in zip(grid[0], shown.items(), strict=True):
         draw_dots(axes, found)

@@ -122,7 +122,7 @@ def leak(runs: TaskRuns) -> list[str]:
         high, low = (summarise(one.evaluations(epochs)) for one in (theirs, ours))
         gap = high.figures["auc"] - low.figures["auc"]
         said.append(f"{theirs.name} after {epochs} epochs scores {scored(high)} under the published protocol and "
-                    f"{scored(low)} under the clean one: {signed(gap)}.")  # fmt: skip
+                    f"{scored(low)} under the clean one, a gap of {signed(gap)}.")  # fmt: skip
     settings = runs.results.settings
     if not absent.has_run(settings, "cross_matrix.py", settings.dataset_of(runs.task)):
         return said

@@ -70,7 +70,7 @@ def same_rows_table(runs: TaskRuns, others: Sequence[Tested]) -> Table:
         note = COMPARED.format(f"{reference.label.text} after {reference.epochs} epochs")
     columns = [label_column("model"), EPOCHS, our_column("AUC", "auc"), our_column("LogLoss", "logloss"),
                our_column("LogLoss, calibrated", calibration.NAME), seen_column(runs)]  # fmt: skip
-    title = f"{runs.task}: every model on the same rows, clean protocol ({runs.ours})"
+    title = f"{runs.task}: every model on the same rows, clean protocol; {runs.ours}"
     return build(title, columns, [*compared, *rows_of(rates)], note)
 
 
