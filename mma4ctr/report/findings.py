@@ -40,10 +40,11 @@ def set_against(found: Difference, reference: str) -> str:
 
 def counted_seeds(found: Sequence[Standing]) -> str:
     """Return from how many seeds some models were trained."""
-    numbers = sorted({one.summary.seeds for one in found})
-    if numbers == [1]:
-        return "one seed each, so that how much seeds differ is not known"
-    return f"{numbers[0]} seeds each" if len(numbers) == 1 else f"{numbers[0]} to {numbers[-1]} seeds each"
+    low, *_, high = sorted(one.summary.seeds for one in (found[0], *found))
+    each = " each" if len(found) > 1 else ""
+    if high == 1:
+        return f"one seed{each}, so that how much seeds differ is not known"
+    return f"{high} seeds{each}" if low == high else f"{low} to {high} seeds{each}"
 
 
 def listed(words: Sequence[str]) -> str:

@@ -16,7 +16,7 @@ from mma4ctr.grid import plan
 from mma4ctr.grid.experiments import ADAPTIVE, VARIANTS, Point
 from mma4ctr.grid.results import Results
 from mma4ctr.published import tables as published
-from mma4ctr.report import curves, findings, html, plots, sections
+from mma4ctr.report import appendix, curves, findings, html, plots, sections, tables
 from mma4ctr.report.sources import TaskRuns
 from mma4ctr.report.standings import RATES, label_rates, standings
 from mma4ctr.runs.comparison import difference, summarise
@@ -111,6 +111,26 @@ def test_what_has_not_run_is_said_or_left_out(wechat: TaskRuns) -> None:
     assert like["The leak"].startswith("The click rate of each user over all rows")
     assert like["The published figures"].startswith("Nothing to compare")
     assert "The published figures" not in finish  # nothing is published of it
+
+
+def test_every_run_has_its_settings_on_demand(wechat: TaskRuns) -> None:
+    (table,) = appendix.runs_section(wechat.results).tables
+    assert table.folded and table.title == f"{len(wechat.results.metrics)} runs"
+    rows = {row[0].text: row for row in table.rows}
+    best = wechat.evaluations(CLEAN, ADAPTIVE, 10)[0]
+    row = dict(zip(table.columns, rows[best.run], strict=True))
+    assert {"learning_rate: 0.001", "batch_size: 8192", "reduction: average_pooling"} <= set(row["run"].details)
+    assert (row["AUC"].text, row["protocol"].text, row["epochs"].value) == (f"{best.figures['auc']:.4f}", "clean", 10)
+    low, high = (best.figures[name] for name in ("auc_low", "auc_high"))
+    assert row["AUC"].details == (f"[{low:.4f}, {high:.4f}]",)
+
+
+def test_tables_have_the_rows_that_are_printed_or_have_run(wechat: TaskRuns) -> None:
+    epochs = [row[1].text for row in tables.experiment_table(wechat, "epochs").rows]
+    assert epochs == [*map(str, range(5, 101, 5)), "", "", ""]  # printed each, though none has run; then click rates
+    rows = tables.performance_table(wechat, "performance").rows
+    assert [row[1].text for row in rows if row[0].text == "dnn"] == []  # after one epoch, where no table looks
+    assert not any(tables.is_shown(TaskRuns(wechat.results, "tiktok_finish"), name) for name in wechat.experiments)
 
 
 @pytest.fixture(scope="module")
