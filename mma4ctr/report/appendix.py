@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from mma4ctr.evaluation.calibration import NAME as CALIBRATED
 from mma4ctr.evaluation.metrics import FIGURES
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS
@@ -21,7 +22,7 @@ from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts
 
 STEPS = ("preprocess_inter.py", "preprocess_multimodal.py")
-RUN_COLUMNS = ("task", "feature", "protocol", "seed", "epochs")  # beside the run and what it scored
+RUN_COLUMNS = ("task", "protocol", "feature", "model", "seed", "epochs")  # beside the run and what it scored
 SECONDS = {"train_seconds": "training (s)", "test_seconds": "test (s)"}
 
 
@@ -57,7 +58,7 @@ def settings_section(settings: Settings) -> Section:
 
 def text_of(column: str, value: object) -> str:
     """Return a value of results.csv by the rule of decimals: settings as they were given, nothing for None."""
-    forms = dict.fromkeys((figure.name for figure in FIGURES), SCORE) | dict.fromkeys(SECONDS, MEASURE)
+    forms = dict.fromkeys((*(figure.name for figure in FIGURES), CALIBRATED), SCORE) | dict.fromkeys(SECONDS, MEASURE)
     if value is None or not isinstance(value, float):
         return "" if value is None else str(value)
     return f"{value:{forms.get(column, 'g')}}"
@@ -70,7 +71,7 @@ def setting_cell(column: str, value: Any) -> Cell:
 
 def run_row(found: Mapping[str, Any]) -> tuple[Cell, ...]:
     """Return one run: what it trained, what it scored, and on demand all else that results.csv has of it."""
-    line: dict[str, Any] = runs_folder.line_of(dict(found))
+    line: dict[str, Any] = runs_folder.line_of(found)
     apart = {"run", *RUN_COLUMNS, "auc", "auc_low", "auc_high", "logloss", *SECONDS}
     others = [f"{column}: {text}" for column in runs_folder.COLUMNS
               if column not in apart and (text := text_of(column, line[column]))]  # fmt: skip

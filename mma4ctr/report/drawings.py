@@ -151,20 +151,12 @@ class Kind:
     drawing: Callable[[Results, str, Variant, tuple[str, ...]], Drawing]
 
 
-ROC_SEEN = (
-    "The further a curve is above the diagonal, the better; curves that lie on one another are features that do "
-    "equally well, whatever modalities they are made of."
-)
-UMAP_SEEN = (
-    "Where clicks and other rows mix, what is shown does not tell them apart; where they part, it does. Distances "
-    "between far groups mean nothing."
-)
 # Every figure of a task and variant; the files are called <task>_<end of the name>.
 KINDS = (
-    *(Kind({f"{epochs}": (f"ROC curves of every feature after {epochs} epochs", ROC_SEEN)},
+    *(Kind({f"{epochs}": (f"ROC curves of every feature after {epochs} epochs", roc.SEEN)},
            functools.partial(roc_drawing, epochs=epochs))
       for epochs in SHORT_AND_LONG),
-    *(Kind({f"{what.name}_{number}D": (f"UMAP of {what.caption} in {word} dimensions", UMAP_SEEN)
+    *(Kind({f"{what.name}_{number}D": (f"UMAP of {what.caption} in {word} dimensions", projections.SEEN)
             for number, word in DIMENSIONS.items()}, functools.partial(projection_drawing, what=what))
       for what in PROJECTED),
 )  # fmt: skip

@@ -16,6 +16,10 @@ from mma4ctr.report import plots
 from mma4ctr.settings import Settings
 from mma4ctr.training.batches import batches_of_parts
 
+SEEN = (  # what is to be seen
+    "Where clicks and other rows mix, what is shown does not tell them apart; where they part, it does. Distances "
+    "between far groups mean nothing."
+)
 MOST_OF_A_CLASS = 2_000  # points of each class
 NEIGHBOURS = 50
 EPOCHS = 200  # UMAP's own number for many points; its 500 for few look the same and take twice as long

@@ -14,6 +14,10 @@ from mma4ctr.runs.finished import Evaluation
 
 # A curve leaves its thinned one by less than 1/MOST_POINTS of an axis: less than the width of the line.
 MOST_POINTS = 500
+SEEN = (  # what is to be seen
+    "The further a curve is above the diagonal, the better; curves that lie on one another are features that do "
+    "equally well, whatever modalities they are made of."
+)
 LINE_STYLES = {"single": "-.", "cross": "--", "concat": "-"}  # how a feature's modalities are fused
 
 

@@ -1,4 +1,4 @@
-"""Every model at the end of its training on the test rows of one protocol, the highest AUC first."""
+"""Every model of a task on the test rows of one protocol, the highest AUC first."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
 from mma4ctr.models import registry
+from mma4ctr.report.leaderboard import chosen
 from mma4ctr.report.sources import LabelRate, Ours, TaskRuns
 from mma4ctr.runs.comparison import Summary, summarise
 from mma4ctr.runs.finished import Evaluation
@@ -19,7 +20,7 @@ RATES = "user_item_rate"  # the label-rate predictor that models are set against
 
 @dataclasses.dataclass(frozen=True)
 class Standing:
-    """One model as its runs ended.
+    """One model and what it scored.
 
     Attributes
     ----------
@@ -63,15 +64,15 @@ def of_others(runs: TaskRuns, protocol: str) -> list[Tested]:
 
 
 def standings(runs: TaskRuns, protocol: str) -> list[Standing]:
-    """Return every model of a task under a protocol after its last tested epoch, on the rows of the fused features.
+    """Return every model of a task under a protocol, on the rows of the fused features.
 
-    The epoch is never picked by the test rows.
+    Each is shown after the epochs that its validation rows choose; test rows never do.
     """
     variants = [variant for variant in runs.variants if variant.protocol == protocol]
     ours = [one for variant in variants if (one := Ours(runs, variant, runs.adaptive)).epochs]
     others = of_others(runs, protocol)
-    found = [Standing(one.name, one.evaluations(one.epochs[-1]), True) for one in ours]
-    found += [Standing(name_of(one, others), one.evaluations(one.epochs[-1]), sees_content(one)) for one in others]
+    found = [Standing(one.name, chosen(one)[1], True) for one in ours]
+    found += [Standing(name_of(one, others), chosen(one)[1], sees_content(one)) for one in others]
     return sorted(found, key=lambda one: -one.auc)
 
 
