@@ -54,7 +54,6 @@ def draw(evaluations: Mapping[str, Evaluation], modalities: tuple[str, ...], tit
             style = {"color": colours[feature.modalities], "ls": LINE_STYLES[feature.fusion]}
             label = f"{name} ({found.figures['auc']:.4f})"
             axes.plot(*curve(found.test_rows[:, 2], found.predictions), **style, label=label)
-    axes.set_aspect("equal")
     axes.plot((0, 1), (0, 1), color=plots.CHANCE, linestyle=":", linewidth=0.8, label="chance (0.5)")
     axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
     plots.label(axes, "false positive rate (share of rows without a click)", "true positive rate (share of clicks)")
