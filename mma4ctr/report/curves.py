@@ -82,8 +82,8 @@ def _panels(runs: TaskRuns, key: str, panels: dict[str, Points], *, log: bool = 
         if log:
             axes.set_xscale("log")
     what = TITLES[key]
-    shown = [variant.protocol for variant in runs.variants
-             if any(runs.evaluations(variant, *point[2:]) for points in drawable.values() for point in points)]  # fmt: skip
+    wanted = [point[2:] for points in drawable.values() for point in points]
+    shown = [one.protocol for one in runs.variants if any(runs.evaluations(one, *point) for point in wanted)]
     plots.head(figure, *heading(runs, what, shown))
     figure.legend(*grid[0][0].get_legend_handles_labels(), loc="outside lower center", ncols=2)
     return figure
