@@ -14,7 +14,7 @@ import mlp
 import viewer
 from bad_input import refusal
 from mma4ctr.grid.results import Results
-from mma4ctr.report import sections
+from mma4ctr.report import appendix
 from mma4ctr.settings import Settings
 from samples import own_runs
 
@@ -40,7 +40,7 @@ def own(tiny: Settings, tmp_path: Path) -> Settings:
 
 def test_the_commands_of_the_report(own: Settings, tmp_path: Path) -> None:
     mlp.main(["--paths", str(own.file), "--epochs", "1", "--device", "cpu", "--feature", "visual"])
-    commands = list(sections.commands_of(Results(own)))
+    commands = list(appendix.commands_of(Results(own)))
     found = words_of(commands, tmp_path)
     assert any(words[0] == "mlp.py" for words in found) and len(found) > 8
     assert all(words[words.index("--paths") + 1] == str(own.file) for words in found)
