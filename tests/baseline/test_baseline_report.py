@@ -20,8 +20,10 @@ from mma4ctr.inputs.rows import load_fused
 from mma4ctr.report import same_rows
 from mma4ctr.report.cells import signed
 from mma4ctr.report.computation import computation_table
+from mma4ctr.report.findings import beyond_rates
 from mma4ctr.report.model import Cell, Table
 from mma4ctr.report.sources import TaskRuns
+from mma4ctr.report.standings import standings
 from mma4ctr.report.tables import performance_table
 from mma4ctr.runs import folder as runs
 from mma4ctr.runs import tested
@@ -41,15 +43,17 @@ def test_the_report_has_both_settings_apart(paths: Settings) -> None:
     arguments = ["--paths", str(paths.file), "--dataset", "wechat", "--models", "BPR", "--epochs", "1", "2",
                  "--seeds", "2", "--config", DEMO]  # fmt: skip
     comp.main(arguments)
-    shown = same_rows.section(TaskRuns(Results(paths), "wechat"))
-    clean, watched = shown.tables
+    task_runs = TaskRuns(Results(paths), "wechat")
+    clean, watched = same_rows.tables(task_runs)
+    assert [(one.name, one.sees_content) for one in standings(task_runs, "clean")] == [("BPR", False)]
+    assert "BPR, the best that sees none, " in " ".join(beyond_rates(task_runs))
     (row,) = (row for row in clean.rows if row[0].text == "BPR" and row[1].text == "2")
     assert any("over 2 seeds" in line for line in row[2].details)
     assert all(cell.text for cell in row[2:])
     assert [row[0].text for row in clean.rows[-3:]] == ["user_rate", "item_rate", "user_item_rate"]
     assert "NOT comparable" in watched.note
     assert {row[0].text for row in watched.rows} >= {"BPR@watched"}
-    assert same_rows.section(TaskRuns(Results(paths), "tiktok_finish")) is None
+    assert same_rows.tables(TaskRuns(Results(paths), "tiktok_finish")) == []
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +83,7 @@ def test_our_baselines_stand_beside_the_published_ones(name: str, compared: Sett
     own = {one.protocol: one for one in task_runs.others if one.model == "BPR" and not one.remarks}
     clean = row["AUC, ours (sample): clean, pca"]
     assert clean.text == f"{np.mean([run.history[9]['test_auc'] for run in own['clean'].tested(10)]):.4f}"
-    assert "over 2 seeds" in clean.details[0]  # the longer run of seed 0 does not count again
+    assert "over 2 seeds" in clean.details[1]  # the longer run of seed 0 does not count again
     watched = row["AUC, ours (sample): published, pca"]
     assert watched.text == f"{own['published'].runs[0].history[9]['test_auc']:.4f}"
     assert "@watched" in watched.details
@@ -109,7 +113,7 @@ def test_seconds_and_parameters_stand_beside_the_published_ones(compared: Settin
 
 
 def test_baselines_are_compared_with_mma4ctr_on_the_same_rows(compared: Settings) -> None:
-    table, _ = same_rows.section(TaskRuns(Results(compared), "wechat")).tables
+    table, _ = same_rows.tables(TaskRuns(Results(compared), "wechat"))
     assert "Δ is the difference from MMa4CTR (pca) after 10 epochs" in table.note
     (ours,) = (row[2] for row in table.rows if row[0].text == "MMa4CTR (pca)")
     (row,) = (row for row in table.rows
@@ -181,7 +185,7 @@ def test_a_new_baseline_is_one_yaml_file(paths: Settings, folder: Path) -> None:
     assert found["baseline"] == "SASRec"
     options_used = disk.read_json(runs.folder_of(paths, run) / "config.json", disk.Known("comp.py"))["options"]
     assert options_used["hidden_size"] == 16 and "baseline" not in options_used
-    table = same_rows.section(TaskRuns(Results(paths), "wechat")).tables[0]
+    table = same_rows.tables(TaskRuns(Results(paths), "wechat"))[0]
     assert "SASRec" in [row[0].text for row in table.rows]
 
 
