@@ -64,8 +64,12 @@ def within(title: str, section: str) -> str:
 
 
 def breakable(text: str) -> Markup:
-    """Return a text that may break after each underscore and slash, so that a long name does not widen its column."""
-    return Markup(re.sub(r"([_/])", r"\1<wbr>", str(escape(text))))
+    """Return a text that may break after each underscore, so that a long name does not widen its column.
+
+    Paths stay as they are, to be searched for and copied; they are long enough to break anywhere.
+    """
+    whole = str(escape(text))
+    return Markup(whole if "/" in whole else whole.replace("_", "_<wbr>"))
 
 
 def without_blank_columns(table: Table) -> Table:

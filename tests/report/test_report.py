@@ -225,6 +225,11 @@ def test_a_missing_picture_leaves_the_old_report(made: Report, tmp_path: Path) -
     assert [found.name for found in tmp_path.iterdir()] == ["report.html"]
 
 
+def test_names_may_break_and_paths_are_found_as_they_are() -> None:
+    assert report.breakable("average_pooling & <b>") == "average_<wbr>pooling &amp; &lt;b&gt;"
+    assert report.breakable("/a_folder/path.json") == "/a_folder/path.json"
+
+
 def test_nothing_but_a_title_is_a_report() -> None:
     page = report.render(Report("Title", "", "", ()))
     assert "<h1>Title</h1>" in page
