@@ -25,6 +25,7 @@ settings.load_profile("untimed")
 torch.set_num_threads(1)  # the suite runs in one process for each core
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep the tests of a file in one process: what they share is built once.
 
