@@ -5,7 +5,7 @@
 # make models  every other model of the package, on the sample of make demo (once) and on the data of make real (three seeds,
 #              three learning rates), with both reports: about an hour
 # make bench   time and memory of every step, into benchmarks/RESULTS.md; SCALE=full for the published size
-# make checks  the checks that take long: labels without signal, damaged inputs and killed steps, a grid killed again and again
+# make checks  the checks that take long: tests of clusters and of what is killed, labels without signal, damaged inputs and killed steps, a grid killed again and again
 # make golden  the digests that make test compares outputs of the tiny sample with: see CONTRIBUTING.md
 # make clean   remove the environment and the samples
 PYTHON ?= python3
@@ -59,7 +59,8 @@ bench: .venv/demo.installed
 	$(BIN)/python benchmarks/engines.py
 	$(BIN)/python benchmarks/write_results.py
 
-checks: .venv/demo.installed
+checks: .venv/demo.installed .venv/test.installed .venv/recbole.installed
+	$(BIN)/python -m pytest -n 2 -m slow
 	$(BIN)/python benchmarks/null_check.py
 	$(BIN)/python benchmarks/null_check.py --native
 	$(BIN)/python benchmarks/campaign.py

@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import settings
 from playwright.sync_api import Browser, sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
 import sample_data
 from browsers import CHROMIUM
@@ -25,15 +26,22 @@ settings.load_profile("untimed")
 torch.set_num_threads(1)  # the suite runs in one process for each core
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file in one process: what they share is built once.
+class ByFile(LoadScopeScheduling):
+    """Hands whole files of tests to processes: what the tests of a file share is built once.
 
-    So are those of the report: UMAP is compiled in each process that draws with it, which takes as long as ten tests.
+    The files of the report go to one process: UMAP is compiled in each that draws with it, which takes as long as ten
+    tests.
     """
-    for item in items:
-        file = item.path.relative_to(ROOT)
-        item.add_marker(pytest.mark.xdist_group("report" if "report" in file.parts else str(file)))
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return "report" if "/report/" in file else file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> ByFile:
+    """Let ``-n`` deal out files."""
+    return ByFile(config, log)
 
 
 @pytest.fixture(autouse=True)

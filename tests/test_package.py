@@ -60,6 +60,7 @@ def test_its_data_is_read_from_anywhere(installed: Path, tmp_path: Path) -> None
     assert int(rows) > 300
 
 
+@pytest.mark.slow
 def test_every_module_is_imported_from_anywhere(installed: Path, tmp_path: Path) -> None:
     found = run(installed, tmp_path, EVERY_MODULE).split()
     modules = {file for file in files_of(ROOT / "mma4ctr") if file.endswith(".py")} - {"__init__.py"}

@@ -192,6 +192,7 @@ def started(file: Path) -> subprocess.Popen:
     return grid
 
 
+@pytest.mark.slow
 def test_a_killed_grid_goes_on_to_the_same_results(
     tmp_path: Path, undisturbed: tuple[Path, str], tiny: Settings, tiny_raw: Path
 ) -> None:
@@ -204,6 +205,7 @@ def test_a_killed_grid_goes_on_to_the_same_results(
     assert lines_of(two) == lines_of(one)
 
 
+@pytest.mark.slow
 def test_a_ctrl_c_ends_the_grid_in_one_line(copy: Path) -> None:
     with started(copy) as stopped:
         os.killpg(stopped.pid, signal.SIGINT)  # as a terminal does
@@ -223,6 +225,7 @@ def test_what_cannot_run_is_told_and_the_rest_runs(copy: Path) -> None:
     assert runs.is_finished(paths, found[good])
 
 
+@pytest.mark.slow
 def test_a_killed_process_ends_in_one_line(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     paths = load_path(copy)
     jobs = plan.jobs_of([Point("wechat", VARIANTS[1], ADAPTIVE, seed, 1) for seed in range(2)])

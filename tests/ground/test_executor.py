@@ -19,6 +19,7 @@ from mma4ctr.data import item_rows, raw_files
 from mma4ctr.data.datasets import tiktok
 
 
+@pytest.mark.slow
 def test_the_components_of_rows_on_workers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every way to find them: a written out covariance, products with vectors, and few rows brought together."""
     rng = np.random.default_rng(0)
@@ -57,12 +58,14 @@ def test_what_ends_is_handed_over_with_its_error(address: str) -> None:
 # ---- workers that die
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_its_task(tmp_path: Path, address: str) -> None:
     with cluster.connected(address) as executor:
         assert list(executor.map(killed_workers.square, list(range(8)), tmp_path)) == [k * k for k in range(8)]
     assert (tmp_path / "killed").exists()
 
 
+@pytest.mark.slow
 def test_rows_that_were_on_a_killed_worker_are_read_again(tmp_path: Path, tiny_raw: Path, address: str) -> None:
     file = next(tiny_raw.rglob("track1_title.txt"))
     kept = np.unique([int(found) for found in re.findall(r'"item_id": ?(\d+)', file.read_text())])

@@ -76,6 +76,7 @@ def epochs_done(file: Path) -> int:
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.slow
 def test_a_killed_run_goes_on_to_the_same_result(variant: str, copies: tuple[Path, Path]) -> None:
     one, two = copies
     train(one, *VARIANTS[variant])
@@ -94,6 +95,7 @@ def test_a_killed_run_goes_on_to_the_same_result(variant: str, copies: tuple[Pat
     assert results(two) == results(one)
 
 
+@pytest.mark.slow
 def test_a_run_stopped_at_any_file_goes_on_to_the_same_result(
     copies: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+import pytest
+
 from samples import ROOT
 
 FILES = sorted((ROOT / "benchmarks").glob("*.py"))
@@ -15,6 +17,7 @@ def test_every_benchmark_is_imported() -> None:
     subprocess.run([sys.executable, "-c", f"import {names}"], cwd=ROOT / "benchmarks", check=True)
 
 
+@pytest.mark.slow
 def test_training_is_timed(tmp_path) -> None:
     command = [sys.executable, "benchmarks/passes.py", "bare_passes", "97", "100", "50"]
     found = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)

@@ -27,6 +27,8 @@ from scenes import QUESTIONS, Ran, Scene
 from stored_damages import ARRAY_EDITS, ARTEFACTS
 from verdicts import Verdict
 
+pytestmark = pytest.mark.slow
+
 ONE_LINE = "error: /x/wechat_users.npy: damaged; rerun python preprocess_inter.py\n"
 
 

@@ -28,6 +28,8 @@ from mma4ctr.grid import pool as grid
 from mma4ctr.settings import Settings
 from samples import ROOT, paths_file
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip("distributed")
 SMALL = ("--dataset", "wechat", "--experiment", "single_modal", "--longest", "10")
 SMALL += ("--protocol", "clean", "--reduction", "pca")

@@ -22,6 +22,8 @@ from mma4ctr.grid import pool as grid
 from mma4ctr.settings import Settings
 from samples import paths_file
 
+pytestmark = pytest.mark.slow
+
 distributed = pytest.importorskip("distributed")
 
 

@@ -253,6 +253,7 @@ def assert_found(paths: Settings, single: dict) -> None:
     assert not list(paths.saved_path.rglob("*.part"))
 
 
+@pytest.mark.slow
 def test_a_killed_process_costs_the_epoch_not_the_result(tiny: Settings, single: dict, tmp_path: Path) -> None:
     file = own_runs(tiny, tmp_path).file
     started = torchrun(file, "--max-restarts", "1")

@@ -192,6 +192,7 @@ def test_a_real_log_has_the_published_size(tmp_path: Path) -> None:
         assert len(reading.load(settings, "modality_items", dataset="ml100k_recbole", modality=modality)) == 1_682
 
 
+@pytest.mark.slow
 def test_a_declared_data_set_has_a_grid_and_a_report(
     tmp_path: Path, capfd: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
