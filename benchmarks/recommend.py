@@ -15,6 +15,7 @@ import torch
 
 import models
 from mma4ctr import memory
+from mma4ctr.catalogue import DEVICES
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Model
 from mma4ctr.models.layers import initialise
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--users", type=int, default=2_000)
     parser.add_argument("--items", type=int, default=96_000)
     parser.add_argument("--ranked", type=int, default=20, help="users whose items are ranked")
-    parser.add_argument("--device", default="cpu", choices=devices.DEVICES)
+    parser.add_argument("--device", default="cpu", choices=DEVICES)
     args = parser.parse_args()
     memory.keep_freed_memory()
     device = devices.device_of(args.device)
