@@ -30,7 +30,7 @@ import sample_data
 import statis_and_draw
 import viewer
 from load_path import load_path
-from mma4ctr.catalogue import MODALITIES, groups_of
+from mma4ctr.catalogue import MODALITIES, features_of, groups_of
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
 
@@ -43,9 +43,9 @@ GRIDS = (
     ("--protocol", "published", "clean", "--longest", "10", "--experiment", "single_modal", "two_modal_concat",
      "two_modal_cross", "three_modal_cross", "performance"),
 )  # fmt: skip
-PLAN = """Made-up logs of both published data sets go through every step: logs, item features, user embeddings, matrices
-(steps 0 to 5), {trainings} trainings (step 6), whose table follows, and then {then}. About {minutes} minutes on two
-cores the first time; what has not changed is not done again."""
+PLAN = """Made-up logs of both published data sets go through every step: logs, item features, user embeddings,
+matrices (steps 0 to 5), {models} models (step 6), whose table follows, and then {then}.
+About {minutes} on two cores the first time; what has not changed is not done again."""
 
 
 def call(script: Callable[[Sequence[str]], object], *arguments: str) -> object:
@@ -159,8 +159,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--out", type=Path, help="folder of the sample (default: sample/SCALE)")
     parser.add_argument("--no_report", action="store_true", help="stop after the table")
     args = parser.parse_args(argv)
-    then = "the table" if args.no_report else "the reduced experiments and the report (steps 7 to 9)"
-    print(PLAN.format(trainings=len(trainings()), then=then, minutes=1 if args.no_report else 3))
+    then = "nothing more" if args.no_report else "the reduced experiments and the report (7 to 9)"
+    models = sum(len(features_of(MODALITIES, None, words[words.index("--modal_select") + 1])) for words in trainings())
+    print(PLAN.format(models=models, then=then, minutes="a minute" if args.no_report else "three minutes"))
     out = args.out or Path("sample") / args.scale
     call(sample_data.main, "--scale", args.scale, "--out", str(out))
     to = ("--paths", str(out / "path.json"))
