@@ -15,10 +15,8 @@ __version__ = "0.1.0"
 
 ending.begin()  # first of all: what a script imports takes seconds, in which it may be stopped
 
-LIBRARY = {
-    "load_run": "mma4ctr.use.trained",
-    "TrainedRun": "mma4ctr.use.trained",
-}  # name -> module, imported when asked
+# Name -> module, which is imported when it is asked for.
+LIBRARY = {"load_run": "mma4ctr.use.trained", "TrainedRun": "mma4ctr.use.trained"}
 
 
 def __getattr__(name: str) -> Any:

@@ -34,9 +34,8 @@ def step(main: Callable[[Sequence[str] | None], object]) -> Callable[[Sequence[s
 
     @functools.wraps(main)
     def wrapped(argv: Sequence[str] | None = None) -> object:
-        warnings.formatwarning = lambda message, *where: ending.from_here(
-            f"warning: {message}\n"
-        )  # one line, without source code
+        # One line, without source code.
+        warnings.formatwarning = lambda message, *where: ending.from_here(f"warning: {message}\n")
         print_anything()
         try:
             with signals.raised_signals():

@@ -50,6 +50,22 @@ def own_runs(paths: Settings, folder: Path) -> Settings:
     return own
 
 
+def words_of(paths: Settings) -> list[str]:
+    """Return the words after ``mlp.py`` of a short run under the clean protocol."""
+    return [
+        "--paths",
+        str(paths.file),
+        "--protocol",
+        "clean",
+        "--epochs",
+        "1",
+        "--batch_size",
+        "512",
+        "--device",
+        "cpu",
+    ]
+
+
 def exchange(paths: Settings, name: str, content: np.ndarray | dict, script: str, **keys: str) -> None:
     """Put another array, or JSON object, in the place of an artefact of step 1 or 2, and let its record say so."""
     save = artifacts.save if isinstance(content, np.ndarray) else artifacts.save_json

@@ -155,32 +155,33 @@ def coverage(found: Modality, kept: np.ndarray, files: str) -> tuple[str, list[s
     return said, [f"{found.modality}: {said} have no line in {files}; look whether files are missing"] * doubtful
 
 
-def kept_items(settings: Settings, dataset: str) -> np.ndarray | pl.Series:
-    """Return the items of kept users as the log calls them, for a reader that needs them."""
+def kept_items(settings: Settings, dataset: str) -> tuple[np.ndarray, np.ndarray | pl.Series]:
+    """Return the items of kept users (n,) int64, and as the log calls them; none for a reader that needs none."""
     if not registry.dataset_of(settings, dataset).needs_kept_items:
-        return np.zeros(0, np.int64)
-    named = names.named_items(settings, dataset)
-    return reading.load(settings, "items", dataset=dataset) if named is None else named
+        none = np.zeros(0, np.int64)
+        return none, none
+    kept, named = reading.load(settings, "items", dataset=dataset), names.named_items(settings, dataset)
+    return kept, kept if named is None else named
 
 
 def raw_modality(settings: Settings, dataset: str, modality: str) -> RawModality | None:
     """Return a modality as step 2 read it before it was reduced, from the raw files; None where it cannot be had."""
     reader = registry.dataset_of(settings, dataset)
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
-    kept, folder = kept_items(settings, dataset), settings.raw_folder(dataset)
-    return reader.raw_modality(modality, folder, kept, values, LocalExecutor())
+    _, kept = kept_items(settings, dataset)
+    return reader.raw_modality(modality, settings.raw_folder(dataset), kept, values, LocalExecutor())
 
 
 def write_modalities(settings: Settings, dataset: str, executor: Executor) -> Built:
     """Write the item ids and the matrix of each modality of one data set."""
     reader, folder = registry.dataset_of(settings, dataset), settings.raw_folder(dataset)
-    kept = reading.load(settings, "items", dataset=dataset) if reader.needs_kept_items else np.zeros(0, np.int64)
+    kept, named = kept_items(settings, dataset)
     values: Mapping[str, object] = {key: settings.value(key, dataset) for key in reader.modality_settings}
     read = {modality: raw_folder.listed(files) for modality, files in reader.feature_files(folder).items()}
     files: list[Path] = []
     counts: dict[str, object] = {}
     warnings: list[str] = []
-    for found in reader.read_modalities(folder, kept_items(settings, dataset), values, executor):
+    for found in reader.read_modalities(folder, named, values, executor):
         warnings += [*found.warnings, *doubts_of(found.modality, found.matrix)]
         if len(found.items):
             keys = {"dataset": dataset, "modality": found.modality}

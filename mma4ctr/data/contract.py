@@ -1,8 +1,7 @@
 """What a data set is: what a file in `mma4ctr/data/datasets/` has as its ``DATASET``, or what a declaration makes.
 
 Everything else follows: its key ``<name>_dataset_path`` in path.json, what ``--dataset`` of the steps takes, its
-records, and its place in the report. README.md shows
-a declaration, without code, docs/data_set_class.md a class.
+records, and its place in the report. README.md shows a declaration, without code, docs/data_set_class.md a class.
 """
 
 from __future__ import annotations

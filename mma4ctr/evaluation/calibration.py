@@ -37,7 +37,8 @@ def platt(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
         gradient = columns.T @ (predicted - labels) + penalty * found
         curvature = (columns.T * (predicted * (1 - predicted))) @ columns + np.diag(penalty)
         step = np.linalg.lstsq(curvature, gradient, rcond=None)[0]
-        while loss(found - step) > loss(found) and np.abs(step).max() > metrics.EPSILON:
+        before = loss(found)
+        while loss(found - step) > before and np.abs(step).max() > metrics.EPSILON:
             step /= 2
         found = found - step
         if np.abs(step).max() <= metrics.EPSILON:

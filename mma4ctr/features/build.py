@@ -48,9 +48,7 @@ def user_embeddings(settings: Settings, dataset: str, protocol: str, *, force: b
         rebuild(build, write, force=force, quiet=quiet)
 
 
-def with_user_embeddings(
-    settings: Settings, reduction: str, length: int, dataset: str, protocol: str
-) -> Settings:  # fmt: skip
+def with_user_embeddings(settings: Settings, reduction: str, length: int, dataset: str, protocol: str) -> Settings:
     """Return settings with user embeddings of another reduction and length, which are built where they are missing.
 
     Those of path.json itself lie where step 3 puts them, all others in folders of their own.

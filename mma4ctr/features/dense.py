@@ -89,13 +89,8 @@ class Layout:
         return found
 
 
-LAYOUTS = dict(
-    zip(
-        catalogue.LAYOUTS,
-        (Layout("dense_embeddings", embeddings, True), Layout("dense_ids", user_ids, False)),
-        strict=True,
-    )
-)
+EMBEDDINGS, IDS = catalogue.LAYOUTS
+LAYOUTS = {EMBEDDINGS: Layout("dense_embeddings", embeddings, True), IDS: Layout("dense_ids", user_ids, False)}
 
 
 def write_rows(stream: BinaryIO, users: np.ndarray, items: np.ndarray, rows: np.ndarray, places: np.ndarray) -> None:

@@ -21,9 +21,8 @@ def batch_softmax_loss(log_odds: torch.Tensor, clicks: torch.Tensor) -> torch.Te
 
 
 Loss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of log-odds (rows,) and clicks (rows,)
-LOSSES: dict[str, Loss] = dict(
-    zip(schedule.LOSSES, (batch_softmax_loss, functional.binary_cross_entropy_with_logits), strict=True)
-)
+BATCH_SOFTMAX, BCE = schedule.LOSSES
+LOSSES: dict[str, Loss] = {BATCH_SOFTMAX: batch_softmax_loss, BCE: functional.binary_cross_entropy_with_logits}
 
 
 def starting_bias(loss: str, click_rate: float) -> float | None:

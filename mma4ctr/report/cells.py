@@ -33,6 +33,12 @@ def signed(number: float) -> str:
     return f"{number:+.4f}".replace("-", "−")
 
 
+def bracketed(interval: tuple[float, float]) -> str:
+    """Return an interval of scores as it is written."""
+    low, high = interval
+    return f"[{low:{SCORE}}, {high:{SCORE}}]"
+
+
 def number_cell(number: float | None, form: str = SCORE) -> Cell:
     """Return a number as a cell, blank where there is none."""
     return BLANK if number is None or math.isnan(number) else Cell(f"{number:{form}}".replace("-", "−"), float(number))
@@ -67,8 +73,8 @@ def auc_cell(evaluations: Sequence[Evaluation], *, seeds: bool = True) -> Cell:
     if not evaluations:
         return BLANK
     summary = summarise(evaluations)
-    low, high = summary.interval
-    interval = ("no interval", NO_INTERVAL) if math.isnan(low) else (f"[{low:.4f}, {high:.4f}]",)
+    there = not math.isnan(summary.interval[0])
+    interval = (bracketed(summary.interval),) if there else ("no interval", NO_INTERVAL)
     spread = "1 seed" if math.isnan(summary.spread) else f"± {summary.spread:.4f} over {summary.seeds} seeds"
     kept = [str(one.kept) for one in evaluations if one.kept is not None]
     lines = (

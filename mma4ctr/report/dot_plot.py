@@ -21,11 +21,10 @@ WIDTH = 4.9  # inches, as wide as the ROC curves that it stands beside
 
 
 def heading(runs: TaskRuns, what: str, protocols: Sequence[str]) -> tuple[str, str]:
-    """Return the two lines above a figure of a task: what it shows, and under which protocols on whose logs."""
-    settings = runs.results.settings
-    data = provenance.data_name(settings, settings.dataset_of(runs.task))
-    named = " and ".join(dict.fromkeys(protocols))
-    return f"{runs.task}: {what}", f"{named} protocol{'s' if ' and ' in named else ''}; {data}"
+    """Return the two lines above a figure that shows runs of some protocols."""
+    named = list(dict.fromkeys(protocols))
+    how = f"{' and '.join(named)} protocol{'s' if len(named) > 1 else ''}"
+    return provenance.heading(runs.results.settings, runs.task, what, how)
 
 
 def draw_models(runs: TaskRuns) -> Figure | None:

@@ -68,9 +68,9 @@ class Drawing:
 
 
 def heading(settings: Settings, task: str, variant: Variant, what: str) -> tuple[str, str]:
-    """Return the two lines above a figure."""
-    data = provenance.data_name(settings, settings.dataset_of(task))
-    return f"{task}: {what}", f"{variant.protocol} protocol, user embeddings by {variant.reduction}; {data}"
+    """Return the two lines above a figure of a variant."""
+    how = f"{variant.protocol} protocol, user embeddings by {variant.reduction}"
+    return provenance.heading(settings, task, what, how)
 
 
 def roc_drawing(results: Results, task: str, variant: Variant, names: tuple[str, ...], epochs: int) -> Drawing:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from mma4ctr.grid.experiments import VARIANTS
 from mma4ctr.published import tables as published
 from mma4ctr.report import absent, provenance
-from mma4ctr.report.cells import NO_INTERVAL, signed
+from mma4ctr.report.cells import NO_INTERVAL, bracketed, signed
 from mma4ctr.report.model import Finding
 from mma4ctr.report.sources import Ours, TaskRuns
 from mma4ctr.report.standings import RATES, Standing, label_rates, standings
@@ -22,8 +22,8 @@ INTERVALS = "Numbers in brackets are 95 % intervals over test users; those of a 
 
 def scored(summary: Summary) -> str:
     """Return an AUC with its interval."""
-    low, high = summary.interval
-    interval = f"(no interval: {NO_INTERVAL})" if math.isnan(low) else f"[{low:.4f}, {high:.4f}]"
+    there = not math.isnan(summary.interval[0])
+    interval = bracketed(summary.interval) if there else f"(no interval: {NO_INTERVAL})"
     return f"{summary.figures['auc']:.4f} {interval}"
 
 
@@ -35,7 +35,7 @@ def set_against(found: Difference, reference: str) -> str:
     if not found.is_one:
         return f"is not told apart from {reference} (Δ {signed(found.auc)} [{signed(found.low)}, {signed(found.high)}])"
     low, high = sorted(map(abs, (found.low, found.high)))
-    return said.format(f"[{low:.4f}, {high:.4f}] ")
+    return said.format(f"{bracketed((low, high))} ")
 
 
 def counted_seeds(found: Sequence[Standing]) -> str:

@@ -11,6 +11,7 @@ from rich.table import Table
 from mma4ctr.cli import print_table
 from mma4ctr.evaluation.calibration import NAME as CALIBRATED
 from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
+from mma4ctr.report.cells import bracketed
 from mma4ctr.report.sources import LabelRate, Ours, Source, TaskRuns
 from mma4ctr.runs import folder
 from mma4ctr.runs.comparison import summarise
@@ -60,7 +61,7 @@ def cells_of(source: Source) -> tuple[str, ...]:
     ends = dict.fromkeys((kept[0], kept[-1])) if kept else () if epochs is None else (epochs,)
     calibrated, longest = figures.get(CALIBRATED), source.longest
     return (
-        name_of(source), "-".join(map(str, ends)), f"{figures['auc']:.4f}", "[{:.4f}, {:.4f}]".format(*found.interval),
+        name_of(source), "-".join(map(str, ends)), f"{figures['auc']:.4f}", bracketed(found.interval),
         "" if epochs is None or found.seeds < 2 else f"{found.spread:.4f}", f"{figures['gauc']:.4f}",
         f"{figures['logloss']:.4f}", "" if calibrated is None or math.isnan(calibrated) else f"{calibrated:.4f}",
         f"{figures['average_precision']:.4f}",

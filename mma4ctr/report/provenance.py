@@ -22,6 +22,11 @@ def data_name(settings: Settings, dataset: str) -> str:
     return "sample data" if is_sample(settings, dataset) else "this log"
 
 
+def heading(settings: Settings, task: str, what: str, how: str) -> tuple[str, str]:
+    """Return the two lines above a figure of a task: what it shows, and how it was measured on whose logs."""
+    return f"{task}: {what}", f"{how}; {data_name(settings, settings.dataset_of(task))}"
+
+
 def are_drawn(settings: Settings, dataset: str) -> bool:
     """Tell whether rows without a click were drawn, so that figures are of no observed labels."""
     return dataset_of(settings, dataset).negatives is not None

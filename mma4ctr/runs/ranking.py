@@ -21,6 +21,31 @@ ROWS = 16_384  # scored at a time
 STREAM = 4  # which of the seed's streams of random numbers the items come from
 
 
+def draws_of(inputs: Inputs) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what a ranking test draws from.
+
+    Returns
+    -------
+    clicks : (n,) int64 array
+        The places of the clicks among the test rows.
+    items : (k,) int array
+        The items of all parts, sorted.
+    met : (pairs,) int64 array
+        What users met in any row of the task, as `evaluation.ranking.unmet` takes it.
+    """
+    rows = inputs.task.rows
+    items = np.unique(rows[np.concatenate(list(inputs.task.parts.values())), 1])
+    met = np.unique(rows[:, 0].astype(np.int64) * inputs.items + rows[:, 1])
+    return np.flatnonzero(inputs.task.part("test")[:, 2] == 1), items, met
+
+
+def refuse_counts(inputs: Inputs, model: str, option: str) -> None:
+    """Raise `UserError` where a model needs what an item that was not shown does not have."""
+    if "counts" in inputs.needs:
+        raise UserError(f"{option}: {model} needs the counts of a row, which an item that was not shown does not have; "
+                        "leave the option out")  # fmt: skip
+
+
 def test_clicks(inputs: Inputs, protocol: str, device: torch.device) -> Batches:
     """Return the test rows with the content of every item, scaled as the test is."""
     test = Batches(inputs, "test", device, every_item=True)
@@ -66,14 +91,9 @@ def evaluate(run: Run, number: int) -> dict[str, float]:
     if file.exists():
         return disk.read_object(file, disk.Known(f"the same command after removing {file}"))
     inputs, model = fit.finished_model(run)
-    if "counts" in inputs.needs:
-        raise UserError(f"--unmet {number}: {run.model} needs the counts of a row, which an item that was not shown "
-                        "does not have; leave the option out")  # fmt: skip
-    device = device_of(run.device or "auto")
-    rows, test = inputs.task.rows, inputs.task.part("test")
-    items = np.unique(rows[np.concatenate(list(inputs.task.parts.values())), 1])
-    met = np.unique(rows[:, 0].astype(np.int64) * inputs.items + rows[:, 1])
-    clicks = np.flatnonzero(test[:, 2] == 1)
+    refuse_counts(inputs, run.model, f"--unmet {number}")
+    device, test = device_of(run.device or "auto"), inputs.task.part("test")
+    clicks, items, met = draws_of(inputs)
     rng = np.random.default_rng([run.settings.seed, STREAM])
     drawn = ranking.unmet(rng, met, test[clicks, 0], items, number, inputs.items)
     clicks, drawn = clicks[drawn[:, 0] >= 0], drawn[drawn[:, 0] >= 0]

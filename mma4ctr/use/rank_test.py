@@ -9,7 +9,7 @@ import numpy as np
 from mma4ctr.cli import UserError
 from mma4ctr.evaluation import ranking
 from mma4ctr.runs import folder
-from mma4ctr.runs.ranking import STREAM, scores_of, test_clicks
+from mma4ctr.runs.ranking import STREAM, draws_of, refuse_counts, scores_of, test_clicks
 from mma4ctr.runs.run import Run
 from mma4ctr.store import disk
 from mma4ctr.use.trained import TrainedRun
@@ -26,10 +26,8 @@ def ranks_of(run: TrainedRun) -> tuple[np.ndarray, np.ndarray]:
     is shown in the place of the click, at the same moment and with the same history.
     """
     inputs, settings = run.inputs, run.run.settings
-    rows, test = inputs.task.rows, inputs.task.part("test")
-    items = np.unique(rows[np.concatenate(list(inputs.task.parts.values())), 1])
-    met = np.unique(rows[:, 0].astype(np.int64) * inputs.items + rows[:, 1])
-    clicks, shown = np.flatnonzero(test[:, 2] == 1), test_clicks(inputs, run.run.protocol, run.device)
+    test, shown = inputs.task.part("test"), test_clicks(inputs, run.run.protocol, run.device)
+    clicks, items, met = draws_of(inputs)
     rng = np.random.default_rng([settings.seed, STREAM])
     ranks, numbers = [], []
     for start in range(0, len(clicks), AT_ONCE):
@@ -75,9 +73,7 @@ def evaluate(run: Run) -> dict[str, Any]:
     if file.exists():
         return disk.read_object(file, disk.Known(f"the same command after removing {file}"))
     trained = TrainedRun(place)
-    if "counts" in trained.inputs.needs:
-        raise UserError(f"--rank_test: {run.model} needs the counts of a row, which an item that was not shown does "
-                        "not have; leave the option out")  # fmt: skip
+    refuse_counts(trained.inputs, run.model, "--rank_test")
     ranks, candidates = ranks_of(trained)
     recommended, items = coverage_of(trained)
     found = {

@@ -12,6 +12,7 @@ import mma4ctr
 from mma4ctr.evaluation import ranking
 from mma4ctr.settings import Settings
 from mma4ctr.use import rank_test
+from samples import words_of
 
 Used = tuple[Settings, dict[str, Path]]
 
@@ -39,18 +40,7 @@ def test_ranks_are_those_of_every_unmet_item(used: Used, model: str, monkeypatch
 
 def test_it_is_printed_and_kept(used: Used, capsys: pytest.CaptureFixture) -> None:
     paths, runs = used
-    words = [
-        "--paths",
-        str(paths.file),
-        "--protocol",
-        "clean",
-        "--epochs",
-        "1",
-        "--batch_size",
-        "512",
-        "--device",
-        "cpu",
-    ]
+    words = words_of(paths)
     assert mlp.main([*words, "--rank_test", "--unmet", "30"]) == [runs["mma4ctr"].name]
     said = capsys.readouterr().out.splitlines()
     found = json.loads((runs["mma4ctr"] / "ranking.json").read_text())
