@@ -31,6 +31,7 @@ import statis_and_draw
 import viewer
 from load_path import load_path
 from mma4ctr.catalogue import MODALITIES, features_of, groups_of
+from mma4ctr.ending import from_here
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
 
@@ -142,11 +143,11 @@ def show(found: Iterable[dict]) -> None:
 
 
 def recommendation(to: Sequence[str]) -> str:
-    """Return a command that ranks items for a user of the sample."""
+    """Return a command that ranks items for a user of the sample, by this very Python: it works as it stands."""
     from mma4ctr.store import reading
 
     user = reading.load(load_path(to[1]), "users", dataset=ALL_FEATURES_OF)[0, 0]
-    words = ("python", "recommend.py", *to, "--best", "--dataset", ALL_FEATURES_OF, "--protocol", "clean", "--user",
+    words = (from_here(sys.executable), "recommend.py", *to, "--best", "--dataset", ALL_FEATURES_OF, "--protocol", "clean", "--user",
              str(user), "--unseen")  # fmt: skip
     return shlex.join(words)
 
