@@ -147,9 +147,8 @@ def recommendation(to: Sequence[str]) -> str:
     from mma4ctr.store import reading
 
     user = reading.load(load_path(to[1]), "users", dataset=ALL_FEATURES_OF)[0, 0]
-    words = (from_here(sys.executable), "recommend.py", *to, "--best", "--dataset", ALL_FEATURES_OF, "--protocol", "clean", "--user",
-             str(user), "--unseen")  # fmt: skip
-    return shlex.join(words)
+    what = ("--best", "--dataset", ALL_FEATURES_OF, "--protocol", "clean", "--user", str(user), "--unseen")
+    return shlex.join((from_here(sys.executable), "recommend.py", *to, *what))
 
 
 @cli.step
