@@ -24,6 +24,7 @@ from mma4ctr.ending import from_here
 from mma4ctr.grid.experiments import EVERY, EXPERIMENTS, RATES
 from mma4ctr.models import registry
 from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.settings import EMBEDDINGS
 
 
 def parser() -> argparse.ArgumentParser:
@@ -42,8 +43,8 @@ def parser() -> argparse.ArgumentParser:
                       help="what each of --models is tried at (default: "
                       f"{' '.join(f'{rate:g}' for rate in RATES)})")  # fmt: skip
     made.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS), help="default: both")
-    made.add_argument("--reduction", nargs="+", choices=USER_REDUCTIONS, default=list(USER_REDUCTIONS),
-                      help="of the user embeddings (default: both)")  # fmt: skip
+    made.add_argument("--reduction", nargs="+", choices=EMBEDDINGS, default=list(USER_REDUCTIONS),
+                      help=f"of the user embeddings: {', '.join(EMBEDDINGS)} (default: the first two)")  # fmt: skip
     made.add_argument("--seeds", type=at_least_1, default=1, metavar="N", help="seeds 0 to N - 1 (default: 1)")
     made.add_argument("--longest", type=at_least_1, default=100, metavar="EPOCHS",
                       help="leave out what takes more epochs (default: 100, nothing left out)")  # fmt: skip

@@ -2,15 +2,18 @@
 
 Reads   bipartite_graph/, multi_modal/
 Writes  user_all_embeddings/: for each task and modality a (users, user_embedding_length + 1) float32 matrix, whose
-        last column is the device; protocol, user_reduction and user_embedding_length of path.json are in its name
+        last column is the device; protocol, user_reduction and user_embedding_length of path.json are in its name.
+        With user_history "causal" also the items reduced to the same length, from which each row's embedding is made
 """
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli
+from mma4ctr.catalogue import USER_HISTORIES
 from mma4ctr.protocol import PROTOCOLS
 
 
@@ -19,14 +22,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run step 3 for the tasks of the chosen data sets."""
     parser = cli.step_parser(__doc__)
     cli.add_protocol_argument(parser, PROTOCOLS)
+    parser.add_argument("--user_history", choices=USER_HISTORIES,
+                        help="of all rows of a user, or of those before a row (default: of path.json)")  # fmt: skip
     args = parser.parse_args(argv)
     # late: nobody who asks for --help waits for them
     from mma4ctr.data.registry import chosen
-    from mma4ctr.features import build
+    from mma4ctr.features import build_users
 
     settings = load_path(args.paths)
+    settings = dataclasses.replace(settings, user_history=args.user_history or settings.user_history)
     for dataset in chosen(settings, args.dataset):
-        build.user_embeddings(settings, dataset, args.protocol or settings.protocol, force=args.force)
+        build_users.user_embeddings(settings, dataset, args.protocol or settings.protocol, force=args.force)
 
 
 if __name__ == "__main__":

@@ -20,11 +20,11 @@ from typing import TYPE_CHECKING
 from load_path import load_path
 from mma4ctr import cli, memory
 from mma4ctr.arguments import at_least_0, at_least_1, learning_rate, patience, seed, share, truth, weight_decay
-from mma4ctr.catalogue import DEVICES, MODAL_SELECT, USER_REDUCTIONS, features_of
+from mma4ctr.catalogue import DEVICES, MODAL_SELECT, USER_HISTORIES, USER_REDUCTIONS, features_of
 from mma4ctr.models import registry
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 from mma4ctr.schedule import LOSSES, NEGATIVES, OBSERVED, Schedule
-from mma4ctr.settings import Settings
+from mma4ctr.settings import Settings, embedding_name
 
 if TYPE_CHECKING:
     from mma4ctr.runs.run import Run
@@ -57,6 +57,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--user_embedding_length", type=at_least_0, metavar="N",
                       help="columns before the device; built where it is missing (default: of path.json)")  # fmt: skip
     made.add_argument("--user_reduction", choices=USER_REDUCTIONS, help="likewise")
+    made.add_argument("--user_history", choices=USER_HISTORIES,
+                      help="made of all rows of the user, or of those before a row; likewise")  # fmt: skip
     made.add_argument("--user_order", choices=USER_ORDERS, help="default: user_order of path.json")
     return made
 
@@ -119,11 +121,11 @@ def with_user_order(settings: Settings, order: str | None, protocol: str) -> Set
 
 def with_user_embeddings(settings: Settings, args: argparse.Namespace, protocol: str) -> Settings:
     """Return the settings with the user embeddings that were asked for, which are built where they are missing."""
-    from mma4ctr.features import build
+    from mma4ctr.features import build_users
 
     length = settings.user_embedding_length if args.user_embedding_length is None else args.user_embedding_length
-    reduction = args.user_reduction or settings.user_reduction
-    return build.with_user_embeddings(settings, reduction, length, settings.dataset_of(args.dataset), protocol)
+    name = embedding_name(args.user_reduction or settings.user_reduction, args.user_history or settings.user_history)
+    return build_users.with_user_embeddings(settings, name, length, settings.dataset_of(args.dataset), protocol)
 
 
 @cli.step
@@ -148,7 +150,7 @@ def main(argv: Sequence[str] | None = None) -> list[str]:
     if args.threads:
         threads.fix(args.threads)
     with contextlib.closing(engine_of(device, args.model)) as engine:
-        if args.user_embedding_length is not None or args.user_reduction:
+        if args.user_embedding_length is not None or args.user_reduction or args.user_history:
             settings = engine.agreed(with_user_embeddings(settings, args, protocol) if engine.is_first else settings)
         for feature in features:
             run = native(settings, args.dataset, feature, protocol, schedule, device.type, args.model, options)

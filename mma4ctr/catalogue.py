@@ -17,6 +17,7 @@ from mma4ctr.cli import UserError
 MODALITIES = ("visual", "acoustic", "textual")  # the published ones, in the order in which they are fused
 MOST_MODALITIES = 5
 USER_REDUCTIONS = ("pca", "average_pooling")
+USER_HISTORIES = ("whole", "causal")  # which rows of a user a vector is made from: all there are, or those before a row
 LAYOUTS = ("embeddings", "ids")  # of features written out row by row (--dense), by what stands before them
 DEVICES = ("auto", "cpu", "cuda")
 ITEM_FEATURE_LENGTH = 128  # wider item features go through PCA to this length

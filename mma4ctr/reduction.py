@@ -205,6 +205,12 @@ def _number_for_share(variances: np.ndarray, total: float, share: float) -> int:
     return int(np.searchsorted(np.cumsum(variances) / total, share, side="right")) + 1
 
 
+def of_one_sign(axes: np.ndarray) -> np.ndarray:
+    """Return axes (columns, components), each with its largest coefficient positive, whatever the solver's sign was."""
+    largest = np.abs(axes).argmax(axis=0)
+    return axes * np.where(np.take_along_axis(axes, largest[None], axis=0)[0] < 0, -1.0, 1.0)
+
+
 def fit_components(matrix: Matrix | Rows, components: int | float) -> Components:
     """Fit principal components.
 
@@ -234,9 +240,7 @@ def fit_components(matrix: Matrix | Rows, components: int | float) -> Components
     count = _number_for_share(variances, total, share) if share is not None and total > 0 else components
     count = int(min(count, len(variances), max(rows.shape[0], 1))) if total > 0 else min(1, len(mean))
     axes = axes[:, :count] if axes.shape[1] else np.zeros((len(mean), count))
-    largest = np.abs(axes).argmax(axis=0)
-    signs = np.where(np.take_along_axis(axes, largest[None], axis=0)[0] < 0, -1.0, 1.0)
-    return Components(mean, axes * signs)
+    return Components(mean, of_one_sign(axes))
 
 
 def reduce_to(matrix: Matrix | Rows, components: int | float) -> np.ndarray:

@@ -11,15 +11,28 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mma4ctr import cli, folders
-from mma4ctr.catalogue import USER_REDUCTIONS, Task
+from mma4ctr.catalogue import USER_HISTORIES, USER_REDUCTIONS, Task
 from mma4ctr.keys import LARGEST_SEED, Key, Table, folder, is_folder, is_seed, is_whole, one_of
 from mma4ctr.paths_file import shown
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
 
 DEFAULT_FILE = Path(__file__).resolve().parents[1] / "path.json"
 LONGEST_USER_EMBEDDING = 499  # no wider input has a row in the table of hidden widths
+WHOLE, CAUSAL = USER_HISTORIES
 UNUSED = ("dataset_path", "feed_embedding", "temp_path")  # published keys of folders that no step uses
 RAW_FOLDER = "{}_dataset_path"  # the key of the folder of a data set's raw logs
+
+
+def embedding_name(reduction: str, history: str) -> str:
+    """Return how user embeddings of a reduction and a history are called."""
+    return reduction if history == WHOLE else f"{reduction}_{history}"
+
+
+# Name of user embeddings -> the user_reduction and the user_history of path.json.
+EMBEDDINGS = {
+    embedding_name(reduction, history): (reduction, history)
+    for history in USER_HISTORIES for reduction in USER_REDUCTIONS
+}  # fmt: skip
 
 
 class Declaration(Protocol):
@@ -123,6 +136,7 @@ class Settings:
         )
     )  # fmt: skip
     user_reduction: str = _field(one_of(USER_REDUCTIONS))
+    user_history: str = _field(one_of(USER_HISTORIES))
     min_interactions: Mapping[str, int]
     own: Mapping[str, object]
     seed: int = _field(Key(0, f"a whole number from 0 to {LARGEST_SEED}", is_seed))
@@ -158,14 +172,31 @@ class Settings:
         flat = {**vars(self), **raw, **self.own, "datasets": self.declarations}
         return {key: flat[key] for key in keys_of(self.datasets)}
 
-    def with_embedding(self, reduction: str, length: int) -> Settings:
-        """Return these settings with another user embedding, whose files and path.json lie in a folder of their own."""
-        if (reduction, length) == (self.user_reduction, self.user_embedding_length):
+    @property
+    def user_embedding(self) -> str:
+        """How user embeddings are made, as files and runs name it: their reduction, then the history if not whole."""
+        return embedding_name(self.user_reduction, self.user_history)
+
+    @property
+    def is_causal(self) -> bool:
+        """Whether a row sees a vector of its user that is made from the rows before it."""
+        return self.user_history == CAUSAL and self.user_embedding_length > 0
+
+    def with_embedding(self, name: str, length: int) -> Settings:
+        """Return these settings with another user embedding, whose files and path.json lie in a folder of their own.
+
+        Parameters
+        ----------
+        name : str
+            As `user_embedding` has it.
+        length : int
+        """
+        if (name, length) == (self.user_embedding, self.user_embedding_length):
             return self
-        folder = self.saved_path / "settings" / f"{reduction}_{length}"
+        folder, (reduction, history) = self.saved_path / "settings" / f"{name}_{length}", EMBEDDINGS[name]
         return dataclasses.replace(
-            self, file=folder / "path.json", user_reduction=reduction, user_embedding_length=length,
-            user_embedding_path=folder / "user_all_embeddings",
+            self, file=folder / "path.json", user_reduction=reduction, user_history=history,
+            user_embedding_length=length, user_embedding_path=folder / "user_all_embeddings",
         )  # fmt: skip
 
 

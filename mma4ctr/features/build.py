@@ -1,4 +1,4 @@
-"""What steps 3, 4 and 5 do: user embeddings, and the item features of every fusion."""
+"""What steps 4 and 5 do: the item features of every fusion."""
 
 from __future__ import annotations
 
@@ -13,83 +13,10 @@ from mma4ctr.catalogue import feature_named
 from mma4ctr.cli import UserError
 from mma4ctr.data.blocks import doubts_of
 from mma4ctr.data.item_rows import places_in
-from mma4ctr.data.registry import tasks_of
-from mma4ctr.features import fusion, user_embedding
-from mma4ctr.protocol import PROTOCOLS
-from mma4ctr.settings import Settings, content_of
-from mma4ctr.store import artifacts, disk, reading, records
+from mma4ctr.features import fusion
+from mma4ctr.settings import Settings
+from mma4ctr.store import artifacts, reading, records
 from mma4ctr.store.building import Build, Built, rebuild
-
-EMBEDDING = "get_user_embedding.py"
-
-
-# ---- step 3
-
-
-def user_embeddings(settings: Settings, dataset: str, protocol: str, *, force: bool, quiet: bool = False) -> None:
-    """Build the user embeddings of every task of a data set under one protocol.
-
-    Raises
-    ------
-    UserError
-        If an earlier step has not run, or not since something changed.
-    """
-    if settings.user_embedding_length == 0:
-        if not quiet:
-            print(f"{EMBEDDING} {dataset}: user_embedding_length is 0, so that mlp.py takes the bare user id; nothing "
-                  "to build")  # fmt: skip
-        return
-    ancestors = records.ancestors(settings, EMBEDDING, dataset)
-    modalities = ancestors[records.MULTIMODAL].contains
-    for task in tasks_of(settings, [dataset]):
-        keys = records.embedding_keys(settings, task, protocol)
-        build = Build(settings, EMBEDDING, dataset, keys, expected=modalities, built_on=ancestors)
-        write = functools.partial(write_user_embeddings, settings, task, protocol, modalities)
-        rebuild(build, write, force=force, quiet=quiet)
-
-
-def with_user_embeddings(settings: Settings, reduction: str, length: int, dataset: str, protocol: str) -> Settings:
-    """Return settings with user embeddings of another reduction and length, which are built where they are missing.
-
-    Those of path.json itself lie where step 3 puts them, all others in folders of their own.
-
-    Raises
-    ------
-    UserError
-        If an earlier step has not run, or not since something changed.
-    """
-    own = settings.with_embedding(reduction, length)
-    if own is not settings:
-        disk.write_json(own.file, content_of(own))
-    user_embeddings(own, dataset, protocol, force=False, quiet=True)
-    return own
-
-
-def write_user_embeddings(settings: Settings, task: str, protocol: str, modalities: Sequence[str]) -> Built:
-    """Write a (users, length + 1) float32 matrix for each modality of one task."""
-    dataset = settings.dataset_of(task)
-    users = reading.load(settings, "users", dataset=dataset)
-    item_ids = reading.load(settings, "items", dataset=dataset)
-    rows = reading.load(settings, "rows", task=task, protocol=protocol)
-    rows = rows[PROTOCOLS[protocol].embedding_rows(rows[:, 0])]
-    files: list[Path] = []
-    counts: dict[str, object] = {"users": len(users), "rows used": len(rows)}
-    warnings: list[str] = []
-    keys = records.embedding_keys(settings, task, protocol)
-    for modality in cli.track(modalities):
-        ids = reading.load(settings, "modality_items", dataset=dataset, modality=modality)
-        matrix = reading.load(settings, "modality", dataset=dataset, modality=modality)
-        difference = user_embedding.clicked_minus_unclicked(rows, places_in(ids, item_ids), matrix, len(users))
-        length, method = settings.user_embedding_length, settings.user_reduction
-        embedding = user_embedding.finish(difference, users[:, 1], method, length)
-        files.append(artifacts.save(settings, "user_embedding", embedding, modality=modality, **keys))
-        change = "reduced" if matrix.shape[1] > length else "filled up"
-        counts[modality] = f"{matrix.shape[1]:,} columns {change} to {length}, device added"
-        warnings += doubts_of(f"user embedding of {modality}", embedding[:, :-1])  # the last column is the device
-    return Built(files, counts, modalities, warnings)
-
-
-# ---- steps 4 and 5
 
 
 class OneModality:
@@ -223,21 +150,6 @@ def _load(settings: Settings, named: dict) -> np.ndarray:
 def load_item_ids(settings: Settings, dataset: str, feature: str) -> np.ndarray:
     """Return the sorted ids (items,) int64 of the items that have a feature."""
     return _load(settings, _joins(settings, dataset, feature)["items"])
-
-
-def load_user_embeddings(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
-    """Return the user embeddings of the modalities of a feature, side by side: (users, columns) float32.
-
-    Raises
-    ------
-    UserError
-        If a file is missing or damaged.
-    """
-    keys = records.embedding_keys(settings, task, protocol)
-    tables = (
-        reading.load(settings, "user_embedding", modality=one, **keys) for one in feature_named(feature).modalities
-    )
-    return np.hstack(list(tables))
 
 
 def load_items(settings: Settings, dataset: str, feature: str) -> tuple[np.ndarray, np.ndarray]:

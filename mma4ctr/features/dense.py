@@ -20,7 +20,8 @@ from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import dataset_of, tasks_of
 from mma4ctr.ending import from_here
 from mma4ctr.features import fusion
-from mma4ctr.features.build import EMBEDDING, load_items, load_user_embeddings
+from mma4ctr.features.build import load_items
+from mma4ctr.features.build_users import EMBEDDING, load_user_embeddings, user_embeddings_of_rows
 from mma4ctr.settings import Settings
 from mma4ctr.store import artifacts, disk, reading, records
 from mma4ctr.store.records import Record
@@ -49,10 +50,12 @@ def user_ids(settings: Settings, task: str, feature: str, protocol: str) -> np.n
 
 
 def embeddings(settings: Settings, task: str, feature: str, protocol: str) -> np.ndarray:
-    """Return the user columns of mlp.py's input, unscaled: embeddings (users, columns) float32.
+    """Return the user columns of mlp.py's input, unscaled: embeddings (users, columns) float32, or (rows, columns).
 
     With user_embedding_length 0 they are the bare user id (users, 1) float64.
     """
+    if settings.is_causal:
+        return user_embeddings_of_rows(settings, task, feature, protocol)
     bare = settings.user_embedding_length == 0
     return (user_ids if bare else load_user_embeddings)(settings, task, feature, protocol)
 
@@ -66,7 +69,8 @@ class Layout:
     artifact : str
         The name of its files among `artifacts.ARTIFACTS`.
     user_columns : callable
-        ``(settings, task, feature, protocol) -> (users, columns)``.
+        ``(settings, task, feature, protocol) -> (users, columns)``, or (rows of the task, columns) where embeddings
+        are causal.
     has_embeddings : bool
         Whether it depends on step 3, and on the user_embedding_length.
     """
@@ -93,25 +97,28 @@ EMBEDDINGS, IDS = catalogue.LAYOUTS
 LAYOUTS = {EMBEDDINGS: Layout("dense_embeddings", embeddings, True), IDS: Layout("dense_ids", user_ids, False)}
 
 
-def write_rows(stream: BinaryIO, users: np.ndarray, items: np.ndarray, rows: np.ndarray, places: np.ndarray) -> None:
+def write_rows(
+    stream: BinaryIO, users: np.ndarray, own: np.ndarray, items: np.ndarray, places: np.ndarray, clicks: np.ndarray
+) -> None:
     """Write the rows of a matrix as one .npy file of float64, some at a time.
 
     Parameters
     ----------
     stream : file, open for writing
     users : (users, user columns) float array
+    own : (n,) int array
+        The row of `users` of each row.
     items : (m, item columns) float32 array
-    rows : (n, 3) int32 array
-        User index, item index, click.
     places : (n,) int array
         The row of `items` of each row.
+    clicks : (n,) int array
     """
-    shape = (len(rows), users.shape[1] + items.shape[1] + 1)
+    shape = (len(clicks), users.shape[1] + items.shape[1] + 1)
     header = {"descr": np.dtype(np.float64).str, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, header)
-    for start in range(0, len(rows), ROWS_AT_ONCE):
-        part, place = rows[start : start + ROWS_AT_ONCE], places[start : start + ROWS_AT_ONCE]
-        columns = (users[part[:, 0]], items[place], part[:, 2:])
+    for start in range(0, len(clicks), ROWS_AT_ONCE):
+        part = slice(start, start + ROWS_AT_ONCE)
+        columns = (users[own[part]], items[places[part]], clicks[part, None])
         stream.write(np.concatenate(columns, axis=1, dtype=np.float64).data)
 
 
@@ -130,12 +137,13 @@ def write(settings: Settings, task: str, feature: str, protocol: str, layout: st
     rows = reading.load(settings, "rows", task=task, protocol=protocol)
     ids, items = load_items(settings, dataset, feature)
     places = places_in(ids, reading.load(settings, "items", dataset=dataset))[rows[:, 1]]
-    rows, places = rows[places >= 0], places[places >= 0]
+    covered = np.flatnonzero(places >= 0)
+    own = covered if form.has_embeddings and settings.is_causal else rows[covered, 0]
     users = form.user_columns(settings, task, feature, protocol)
     keys = {**records.embedding_keys(settings, task, protocol), "feature": feature, "script": script}
     file = artifacts.path(settings, form.artifact, **keys)
     with disk.replacing(file) as temporary, open(temporary, "wb") as stream:
-        write_rows(stream, users, items, rows, places)
+        write_rows(stream, users, own, items, places[covered], rows[covered, 2])
     return file
 
 

@@ -143,4 +143,8 @@ def user_without_rows(settings: Settings, task: str, feature: str, protocol: str
     )
     device = int(known[np.bincount(places).argmax()])
     modalities = feature_named(feature).modalities
+    if settings.is_causal:
+        nothing = np.zeros(settings.user_embedding_length + 1, dtype=np.float32)
+        nothing[-1] = device
+        return np.tile(nothing, len(modalities))
     return np.concatenate([embedding_of(settings, task, one, protocol, None, device) for one in modalities])

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from mma4ctr.features import build
+from mma4ctr.features import build_users
 from mma4ctr.grid.experiments import Point, Setting
 from mma4ctr.grid.results import Results
 from mma4ctr.models import registry
@@ -82,7 +82,7 @@ def prepare(settings: Settings, jobs: Sequence[Job]) -> None:
     needed = dict.fromkeys((job.last.variant, job.last.setting.user_embedding_length,
                             settings.dataset_of(job.last.task)) for job in jobs)  # fmt: skip
     for variant, length, dataset in needed:
-        build.with_user_embeddings(settings, variant.reduction, length, dataset, variant.protocol)
+        build_users.with_user_embeddings(settings, variant.reduction, length, dataset, variant.protocol)
 
 
 @functools.cache

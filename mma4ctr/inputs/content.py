@@ -15,7 +15,8 @@ from mma4ctr.catalogue import default_feature
 from mma4ctr.cli import UserError
 from mma4ctr.data.item_rows import places_in
 from mma4ctr.data.registry import modalities_of
-from mma4ctr.features.build import load_item_tables, load_items, load_user_embeddings
+from mma4ctr.features.build import load_item_tables, load_items
+from mma4ctr.features.build_users import load_user_embeddings, user_embeddings_of_rows
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading
 
@@ -32,12 +33,16 @@ class Content:
         The row of `items` of each item, -1 for one that the feature does not cover.
     modalities : tuple of (str, int)
         What the item columns are; see `Sizes.modalities`.
+    of_rows : (rows of the task, user columns) float32 array, optional
+        What each row sees of its user, where that is not the same in all rows; `users` is then how things stand after
+        the last of them.
     """
 
     users: np.ndarray
     items: np.ndarray
     places: np.ndarray
     modalities: tuple[tuple[str, int], ...] = ()
+    of_rows: np.ndarray | None = None
 
 
 def scaled_ids(ids: np.ndarray) -> np.ndarray:
@@ -76,8 +81,10 @@ def load(settings: Settings, task: str, feature: str, protocol: str, *, of_users
     Unless it is asked `of_users`, these have no columns, their embeddings need not have been built, and modalities that
     the feature puts side by side are not reduced together.
     """
-    dataset = settings.dataset_of(task)
+    dataset, of_rows = settings.dataset_of(task), None
     if of_users:
+        if settings.is_causal:
+            of_rows = user_embeddings_of_rows(settings, task, feature, protocol)
         ids, items = load_items(settings, dataset, feature)
         users, tables = load_users(settings, task, feature, protocol), {feature: items}
     else:
@@ -85,4 +92,4 @@ def load(settings: Settings, task: str, feature: str, protocol: str, *, of_users
         users = np.zeros((len(reading.load(settings, "users", dataset=dataset)), 0), dtype=np.float32)
     places = places_in(ids, reading.load(settings, "items", dataset=dataset))
     modalities = tuple((name, table.shape[1]) for name, table in tables.items())
-    return Content(users, np.hstack(list(tables.values())), places, modalities)
+    return Content(users, np.hstack(list(tables.values())), places, modalities, of_rows)

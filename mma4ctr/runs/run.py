@@ -103,7 +103,7 @@ class Run:
     def config(self) -> dict[str, object]:
         """The whole configuration, as it is kept beside the result."""
         settings = self.settings
-        embedding = {"reduction": settings.user_reduction, "user_embedding_length": settings.user_embedding_length}
+        embedding = {"reduction": settings.user_embedding, "user_embedding_length": settings.user_embedding_length}
         return {
             "task": self.task, "feature": self.feature, "protocol": self.protocol, "model": self.model,
             **(embedding if self.reads_users else {}), **self.split,

@@ -71,6 +71,14 @@ ARTIFACTS = {
         (None, None),
         "float32",
     ),
+    # The items' part in them, row by row, where a user's vector ends before each row.
+    "reduced_items": Artifact(
+        "user_embedding_path",
+        "{task}_{modality}_{protocol}_{reduction}_{length}_items.npy",
+        "get_user_embedding.py",
+        (None, None),
+        "float32",
+    ),
     # Step 4. Fused features share one list of items.
     "fused_items": Artifact("matrix_path", "{dataset}_fused_items.npy", "cross_matrix.py", (None,), "int64"),
     "fused_modality": Artifact(

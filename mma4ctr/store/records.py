@@ -105,7 +105,7 @@ def versions_of(settings: Settings, script: str, dataset: str, keys: Keys) -> di
 
 def embedding_keys(settings: Settings, task: str, protocol: str) -> dict[str, object]:
     """Return the keys under which the user embeddings of `task` are recorded."""
-    return {"task": task, "protocol": protocol, "reduction": settings.user_reduction,
+    return {"task": task, "protocol": protocol, "reduction": settings.user_embedding,
             "length": settings.user_embedding_length}  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import torch
 from mma4ctr import reduction
 from mma4ctr.inputs.content import Content
 from mma4ctr.inputs.gather import Inputs
+from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.models.contract import Batch
 from mma4ctr.protocol import PARTS, PROTOCOLS
 
@@ -34,12 +35,17 @@ class PartContent:
     Attributes
     ----------
     users, items : (users of the part, columns) and (items of the part, columns) float32 tensors
+        Of users, the part's rows where each sees its user differently.
     places : pair of (n,) int32 arrays
         Row of `users`, and of `items`, of each row of the part.
     """
 
-    def __init__(self, content: Content, rows: np.ndarray, device: torch.device, *, every_item: bool = False) -> None:
-        users, user_places = occurring(content.users, rows[:, 0])
+    def __init__(self, content: Content, task: TaskRows, part: str, device: torch.device, *, every_item: bool = False):
+        rows = task.part(part)
+        if content.of_rows is None:
+            users, user_places = occurring(content.users, rows[:, 0])
+        else:
+            users, user_places = content.of_rows[task.parts[part]], np.arange(len(rows), dtype=np.int32)
         items, item_places = content.items.copy(), content.places[rows[:, 1]]
         if not every_item:
             items, item_places = occurring(content.items, item_places)
@@ -129,7 +135,9 @@ class Batches:
         self.inputs, self.needs, self.every_item = inputs, inputs.needs, every_item
         self.rows = rows = inputs.task.part(part)
         self.clicks = torch.from_numpy(rows[:, 2].astype(np.float32)).to(device)
-        self.content = PartContent(inputs.content, rows, device, every_item=every_item) if inputs.content else None
+        self.content = None
+        if inputs.content:
+            self.content = PartContent(inputs.content, inputs.task, part, device, every_item=every_item)
         self.item_content: torch.Tensor | None = None
         columns: dict[str, np.ndarray] = {}
         if self.content and "content" in self.needs:

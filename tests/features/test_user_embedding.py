@@ -18,7 +18,7 @@ from sklearn.decomposition import PCA
 
 from mma4ctr.data.kept_log import main_devices
 from mma4ctr.features import user_embedding
-from mma4ctr.features.build import user_embeddings
+from mma4ctr.features.build_users import user_embeddings
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.settings import Settings
 from mma4ctr.store import reading

@@ -23,8 +23,8 @@ PUBLISHED = (
 )
 SWITCHES = (
     "datasets",
-    *("protocol", "user_order", "user_embedding_length", "user_reduction", "min_interactions", "click_threshold"),
-    "seed",
+    *("protocol", "user_order", "user_embedding_length", "user_reduction", "user_history", "min_interactions"),
+    *("click_threshold", "seed"),
 )
 KEYS = keys_of(DATASETS)
 

@@ -15,7 +15,7 @@ from dense import dense_part, everything
 from load_path import load_path
 from mma4ctr.catalogue import MODALITIES, features_among
 from mma4ctr.cli import UserError
-from mma4ctr.features import build
+from mma4ctr.features import build, build_users
 from mma4ctr.features import dense as dense_files
 from mma4ctr.inputs import gather
 from mma4ctr.protocol import PARTS, PROTOCOLS
@@ -98,8 +98,8 @@ def wide(tmp_path_factory: pytest.TempPathFactory) -> Settings:
         write_features(paths, dataset)
         for protocol in PROTOCOLS:
             keys = records.embedding_keys(paths, TASK_OF[dataset], protocol)
-            built = build.write_user_embeddings(paths, TASK_OF[dataset], protocol, MODALITIES)
-            leave(paths, build.EMBEDDING, dataset, built, keys)
+            built = build_users.write_user_embeddings(paths, TASK_OF[dataset], protocol, MODALITIES)
+            leave(paths, build_users.EMBEDDING, dataset, built, keys)
     return paths
 
 
