@@ -106,6 +106,10 @@ class RowFields(nn.Module):
     sizes : Sizes
     width : int
         Of a field.
+    users : bool
+        Whether the user is among them.
+    most_values : int
+        Context columns with more values than that are left out: each is an id by another name. 0: none is.
 
     Attributes
     ----------
@@ -115,16 +119,18 @@ class RowFields(nn.Module):
 
     starts: torch.Tensor
 
-    def __init__(self, sizes: Sizes, width: int) -> None:
+    def __init__(self, sizes: Sizes, width: int, *, users: bool = True, most_values: int = 0) -> None:
         super().__init__()
-        self.users = UserTable(sizes.users, width)
-        self.contexts = Table(sum(sizes.context), width)  # the values of all columns, one column after another
-        starts = np.cumsum((0, *sizes.context[:-1]), dtype=np.int64) if sizes.context else np.zeros(0, dtype=np.int64)
-        self.register_buffer("starts", torch.from_numpy(starts), persistent=False)
-        self.number = 1 + len(sizes.context)
+        self.users = UserTable(sizes.users, width) if users else None
+        self.kept = [place for place, values in enumerate(sizes.context) if not most_values or values <= most_values]
+        values = np.array([sizes.context[place] for place in self.kept], dtype=np.int64)
+        self.contexts = Table(int(values.sum()), width)  # the values of all columns, one column after another
+        self.register_buffer("starts", torch.from_numpy(np.cumsum(values) - values), persistent=False)
+        self.number = users + len(self.kept)
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the fields (rows, number * width)."""
         context: torch.Tensor = batch.context  # type: ignore[assignment]
-        contexts = self.contexts(context + self.starts)
-        return torch.cat((self.users(batch.user), contexts.flatten(1)), dim=1)
+        context = context if len(self.kept) == context.shape[1] else context[:, self.kept]
+        contexts = self.contexts(context + self.starts).flatten(1)
+        return contexts if self.users is None else torch.cat((self.users(batch.user), contexts), dim=1)

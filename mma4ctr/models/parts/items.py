@@ -78,7 +78,7 @@ class Items(nn.Module):
         require_something(ids=ids, contents=contents)
         self.absent = sizes.items  # the index that stands for no item
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
-        self.contents = nn.Linear(sizes.item_columns, width, bias=False) if contents else None
+        self.contents: nn.Module | None = nn.Linear(sizes.item_columns, width, bias=False) if contents else None
         self.held: torch.Tensor | None = None
 
     def admit(self, items: int) -> None:

@@ -49,9 +49,9 @@ class Modalities:
         return sum(place.stop - place.start for place in self.columns.values())
 
     def of(self, content: torch.Tensor) -> list[torch.Tensor]:
-        """Return each modality (n, columns) of some items' content (n, all columns)."""
-        return [content[:, place] for place in self.columns.values()]
+        """Return each modality (..., columns) of some items' content (..., all columns)."""
+        return [content[..., place] for place in self.columns.values()]
 
     def joined(self, content: torch.Tensor) -> torch.Tensor:
-        """Return the modalities side by side (n, columns) of some items' content (n, all columns)."""
-        return content if self.width == content.shape[1] else torch.cat(self.of(content), dim=1)
+        """Return the modalities side by side (..., columns) of some items' content (..., all columns)."""
+        return content if self.width == content.shape[-1] else torch.cat(self.of(content), dim=-1)

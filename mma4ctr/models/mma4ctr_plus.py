@@ -1,0 +1,133 @@
+"""MMa4CTR taken further: who the user is, what was clicked and what was passed by, and how often, beside the content.
+
+All that a row sees lies before it: histories and counts end there, and the clicks that factors are made of before its
+time slot; the published user embedding knows the row's own label. docs/models/plus.md has the equations.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, ClassVar
+
+import torch
+from torch import nn
+
+from mma4ctr.cli import UserError
+from mma4ctr.models.contract import EARLY_STOP, Batch, Graph, Model, Rows, Sizes
+from mma4ctr.models.parts.activation_unit import softmax_of_present
+from mma4ctr.models.parts.evidence import RATES, Standardised, rates_of
+from mma4ctr.models.parts.factors import SlotFactors, WholeFactors
+from mma4ctr.models.parts.item_fields import RowFields
+from mma4ctr.models.parts.sequence import require_at_least_0, require_at_least_1, sum_of
+from mma4ctr.models.parts.tower import Tower, require_tower
+from mma4ctr.models.parts.weighted import WeightedItems
+
+FITTED_ROWS = 65_536  # training rows from which the scale of what is counted is taken
+ROWS_AT_ONCE = 8_192
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """What MMa4CTR+ can be told; see docs/models/plus.md."""
+
+    embedding: int = 32
+    history_length: int = 200
+    attended: int = 50
+    hidden: tuple[int, ...] = (128, 64)
+    activation: str = "relu"
+    dropout: float = 0.3
+    slots: int = 16
+    rank: int = 32
+    shrinkage: float = 0.03
+    most_values: int = 0
+    modalities: str = ""
+    ids: bool = True
+    contents: bool = True
+    histories: bool = True
+    factors: bool = True
+    rates: bool = True
+    causal: bool = True
+
+    def __post_init__(self) -> None:
+        require_tower(self.hidden, self.activation, self.dropout)
+        require_at_least_1(self, "embedding", "history_length", "attended", "slots", "rank")
+        require_at_least_0(self, "most_values")
+        if self.shrinkage <= 0:
+            raise UserError(f"shrinkage is {self.shrinkage:g}, expected a number above 0")
+
+
+def histories_of(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what was clicked and what was passed by, each (rows, length) int64."""
+    return batch.history, batch.unclicked  # type: ignore[return-value]
+
+
+class MMa4CTRPlus(Model):
+    """A tower over [user, context, candidate, both histories as the candidate sees them, what is counted]."""
+
+    needs: ClassVar[frozenset[str]] = frozenset(
+        {"user", "item", "context", "item_content", "history", "unclicked", "counts", "graph", "slot"}
+    )
+    Config = Config
+    schedule = EARLY_STOP
+
+    base_rate: torch.Tensor
+
+    def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
+        super().__init__(config, sizes, graph)
+        assert graph is not None
+        self.config, width = config, config.embedding
+        self.items = WeightedItems(sizes, width, config.modalities, ids=config.ids, contents=config.contents)
+        self.rows = RowFields(sizes, width, users=config.ids, most_values=config.most_values)
+        attended = 2 if config.histories else 0  # what was clicked, and what was passed by
+        self.keys = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(attended))
+        kind = SlotFactors if config.causal else WholeFactors
+        self.factors = kind(graph, sizes, config.rank, config.shrinkage) if config.factors else None
+        self.register_buffer("base_rate", torch.tensor(0.5))
+        counted = RATES * config.rates + 4 * config.factors
+        self.standardised = Standardised(counted)
+        vectors = self.rows.number + 1 + config.ids + 2 * attended
+        self.tower = Tower(vectors * width + counted, config.hidden, config.activation, config.dropout)
+        self.output = nn.Linear(self.tower.width, 1)
+
+    @torch.no_grad()
+    def prepare(self, training: Rows, seed: int) -> None:
+        """Take the click rate of training rows, and the scale of what is counted."""
+        order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))[:FITTED_ROWS]
+        parts = list(training.batches(ROWS_AT_ONCE, order.to(self.base_rate.device)))
+        self.base_rate.copy_(torch.cat([clicks for _, clicks in parts]).mean().clamp(1e-6, 1 - 1e-6))
+        self.standardised.fit(torch.cat([self.counted(batch) for batch, _ in parts]))
+
+    def counted(self, batch: Batch) -> torch.Tensor:
+        """Return what is counted of rows (rows, columns): rates, and what factors make of the histories."""
+        counts: torch.Tensor = batch.counts  # type: ignore[assignment]
+        found = [rates_of(counts, self.base_rate)[:, : RATES * self.config.rates]]
+        if self.factors is not None:
+            said = self.factors(batch)
+            lengths = torch.stack([self.items.present(one).sum(1) for one in histories_of(batch)], dim=1)
+            found += [said, said / lengths.clamp(min=1)]
+        return torch.cat(found, dim=1)
+
+    def attended(
+        self, key: nn.Module, candidate: torch.Tensor, items: torch.Tensor, present: torch.Tensor
+    ) -> torch.Tensor:
+        """Return the mean (rows, width) of items (rows, length, width), weighted by what the candidate has of them."""
+        scores = torch.bmm(items, key(candidate).unsqueeze(2)).squeeze(2) / candidate.shape[1] ** 0.5
+        return sum_of(items, softmax_of_present(scores, present))
+
+    def hidden(self, batch: Batch) -> torch.Tensor:
+        """Return the last hidden layer (rows, width)."""
+        recent = [one[:, -self.config.attended :] for one in histories_of(batch)] if self.config.histories else []
+        candidate, *histories = self.items(batch, batch.item, *recent)  # type: ignore[arg-type]
+        fields = self.rows(batch)
+        found = [candidate, fields]
+        if self.config.ids:
+            found.append(fields[:, : candidate.shape[1]] * candidate)  # the user's field is the first
+        for key, items, places in zip(self.keys, histories, recent, strict=True):
+            seen = self.attended(key, candidate, items, self.items.present(places))
+            found += [seen, seen * candidate]
+        found.append(self.standardised(self.counted(batch)))
+        return self.tower(torch.cat(found, dim=1))
+
+    def forward(self, batch: Batch) -> torch.Tensor:
+        """Return the log-odds (rows,) of a click."""
+        return self.output(self.hidden(batch)).squeeze(1)
