@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--learning_rates", nargs="+", type=learning_rate, default=list(RATES), metavar="RATE",
                       help="what each of --models is tried at (default: "
                       f"{' '.join(f'{rate:g}' for rate in RATES)})")  # fmt: skip
+    made.add_argument("--ablations", action="store_true",
+                      help="then --models without each of their parts, those that have such experiments")  # fmt: skip
     made.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS), help="default: both")
     made.add_argument("--reduction", nargs="+", choices=EMBEDDINGS, default=list(USER_REDUCTIONS),
                       help=f"of the user embeddings: {', '.join(EMBEDDINGS)} (default: the first two)")  # fmt: skip
@@ -71,9 +73,11 @@ def main(argv: Sequence[str] | None = None) -> None:
                             "it, with --jobs or --scheduler")  # fmt: skip
     asked = running.Asked(
         tuple(chosen_tasks(settings, args.dataset)), tuple(args.protocol), tuple(args.reduction),
-        tuple(args.experiment), tuple(args.models or ()), tuple(args.learning_rates), args.seeds, args.longest,
-        args.jobs, args.scheduler,
+        tuple(args.experiment), tuple(args.models or ()), tuple(args.learning_rates), args.ablations, args.seeds,
+        args.longest, args.jobs, args.scheduler,
     )  # fmt: skip
+    if args.ablations and not args.models:
+        raise cli.UserError("--ablations: found no --models, whose parts it leaves out; give --models mma4ctr_plus")
     if args.dry_run:
         return (running.list_models if args.models else running.list_experiments)(settings, asked)
     done, failed = (running.run_models if args.models else running.run_experiments)(settings, asked)

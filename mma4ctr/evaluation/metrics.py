@@ -104,6 +104,29 @@ def gauc(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> float:
     return float(np.average(aucs[both], weights=rows[both])) if both.any() else float("nan")
 
 
+def gauc_replicates(users: np.ndarray, aucs: np.ndarray, rows: np.ndarray, seed: int) -> np.ndarray:
+    """Return the GAUC of each replicate of a bootstrap over users: (replicates,) float64, or a difference of two.
+
+    The same users and seed give the draws of `bootstrap.bootstrap_auc`.
+
+    Parameters
+    ----------
+    users : (rows,) int array
+        Of the test rows.
+    aucs, rows : (users,) arrays
+        See `user_aucs`; `aucs` may be the mean over seeds, or a difference of two models.
+    seed : int
+    """
+    here = np.unique(users)
+    weights = bootstrap.user_weights(len(here), bootstrap.REPLICATES, seed)
+    both = np.isfinite(aucs[here])
+    weights, aucs, rows = weights[both], aucs[here][both], rows[here][both]
+    if len(aucs) < bootstrap.FEWEST_USERS:
+        return np.full(bootstrap.REPLICATES, np.nan)
+    with np.errstate(invalid="ignore"):
+        return (rows * aucs) @ weights / (rows @ weights)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
     """What a figure is computed from.

@@ -46,6 +46,7 @@ class Trial:
     model: str
     learning_rate: float
     seed: int
+    ablation: str = ""
 
     def run(self, settings: Settings) -> Run:
         """Return the run of it.
@@ -55,10 +56,12 @@ class Trial:
         UserError
             If an earlier step has not run, or not since something changed.
         """
-        usual: dict = dict(registry.load(self.model).schedule)
-        schedule = Schedule(**{**usual, "learning_rate": self.learning_rate, "seed": self.seed})
-        feature = default_feature(modalities_of(settings, self.task))
-        return native(settings, self.task, feature, self.protocol, schedule, device_of("auto").type, self.model)
+        usual, modalities = dict(registry.load(self.model).schedule), modalities_of(settings, self.task)
+        changes = registry.ablations_of(self.model, modalities)[self.ablation] if self.ablation else {}
+        options, own = registry.split_changes(self.model, changes)
+        told: dict = {**usual, **own, "learning_rate": self.learning_rate, "seed": self.seed}
+        return native(settings, self.task, default_feature(modalities), self.protocol, Schedule(**told),
+                      device_of("auto").type, self.model, options)  # fmt: skip
 
     def do(self, settings: Settings) -> str:
         """Do the run on the device that is here and return its id; a `UserError` reaches the caller."""
@@ -73,7 +76,8 @@ class Trial:
         return finished.load(settings, folder.read_metrics(settings, self.run(settings).id)).valid_auc
 
     def __str__(self) -> str:
-        return f"{self.task}, {self.protocol}, {self.model}, learning_rate={self.learning_rate:g}, seed={self.seed}"
+        what = (self.task, self.protocol, self.model, *([self.ablation] if self.ablation else []))
+        return f"{', '.join(what)}, learning_rate={self.learning_rate:g}, seed={self.seed}"
 
 
 def trials(
@@ -84,11 +88,34 @@ def trials(
             for task, protocol, model, rate in itertools.product(tasks, protocols, models, rates)]  # fmt: skip
 
 
-def chosen(settings: Settings, tried: Iterable[Trial], seeds: int) -> list[Trial]:
-    """Return, of each model of a task and protocol, the best of what ran on validation rows, from the other seeds."""
+def best(settings: Settings, tried: Iterable[Trial]) -> list[Trial]:
+    """Return, of each model of a task and protocol, the best of what ran on validation rows."""
     groups: dict[tuple[str, str, str], list[Trial]] = {}
     for trial in tried:
         if trial.is_finished(settings):
             groups.setdefault((trial.task, trial.protocol, trial.model), []).append(trial)
-    best = (max(group, key=lambda trial: trial.valid_auc(settings)) for group in groups.values())
-    return [dataclasses.replace(one, seed=seed) for one in best for seed in range(1, seeds)]
+    return [max(group, key=lambda trial: trial.valid_auc(settings)) for group in groups.values()]
+
+
+def chosen(settings: Settings, tried: Iterable[Trial], seeds: int) -> list[Trial]:
+    """Return the best of what ran, from the other seeds."""
+    return [dataclasses.replace(one, seed=seed) for one in best(settings, tried) for seed in range(1, seeds)]
+
+
+def ablated(settings: Settings, tried: Iterable[Trial], seeds: int) -> list[Trial]:
+    """Return the ablations of the best of what ran, at its learning rate, from all seeds.
+
+    Raises
+    ------
+    UserError
+        If none of the models has any.
+    """
+    tried = list(tried)
+    if not any(registry.load(trial.model).ablations for trial in tried):
+        having = [name for name in registry.names() if registry.load(name).ablations]
+        raise UserError(f"--ablations: none of the models has any, expected some of {', '.join(having)} among --models")
+    return [
+        dataclasses.replace(one, seed=seed, ablation=what)
+        for one in best(settings, tried)
+        for what in registry.ablations_of(one.model, modalities_of(settings, one.task)) for seed in range(seeds)
+    ]  # fmt: skip

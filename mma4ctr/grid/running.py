@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -13,7 +13,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.executor import DaskExecutor, Executor, connected
 from mma4ctr.grid import plan, pool
 from mma4ctr.grid.experiments import Variant, points
-from mma4ctr.grid.models import Trial, chosen, models_called, trials
+from mma4ctr.grid.models import Trial, ablated, chosen, models_called, trials
 from mma4ctr.grid.results import Results
 from mma4ctr.runs import folder
 from mma4ctr.settings import Settings
@@ -32,6 +32,7 @@ class Asked:
     experiments: tuple[str, ...]
     models: tuple[str, ...]
     learning_rates: tuple[float, ...]
+    ablations: bool
     seeds: int
     longest: int
     jobs: int
@@ -49,6 +50,12 @@ class Asked:
             raise UserError(f"--longest {self.longest}: leaves nothing of {', '.join(self.experiments)} to run; give "
                             "it more epochs")  # fmt: skip
         return jobs
+
+    def stages(self, settings: Settings) -> dict[str, Callable[[], list[Trial]]]:
+        """Return what is run one after another, by its title: each stage depends on what ran in those before it."""
+        tried = self.trials()
+        found = {"learning rates": lambda: tried, "other seeds": lambda: chosen(settings, tried, self.seeds)}
+        return found | ({"ablations": lambda: ablated(settings, tried, self.seeds)} if self.ablations else {})
 
     def trials(self) -> list[Trial]:
         """Return what the models are tried at."""
@@ -92,8 +99,7 @@ def list_experiments(settings: Settings, asked: Asked) -> None:
 
 def list_models(settings: Settings, asked: Asked) -> None:
     """Print the runs of the models, then how many each has and what is left of them; nothing is written."""
-    tried = asked.trials()
-    listed = [*tried, *chosen(settings, tried, asked.seeds)]
+    listed = [trial for stage in asked.stages(settings).values() for trial in stage()]
     finished = {trial for trial in listed if trial.is_finished(settings)}
     for trial in listed:
         print(f"{trial}{': finished' if trial in finished else ''}")
@@ -145,11 +151,9 @@ def run_missing(settings: Settings, expected: Mapping[pool.Job, float], asked: A
 
 def run_models(settings: Settings, asked: Asked) -> tuple[int, int]:
     """Run the models that were asked for, and return how many runs were done and how many could not be."""
-    tried = asked.trials()
-    stages = (lambda: tried, lambda: chosen(settings, tried, asked.seeds))
     done = failed = 0
     with connected(asked.scheduler) as executor:
-        for title, stage in zip(("learning rates", "other seeds"), stages, strict=True):
+        for title, stage in asked.stages(settings).items():
             asked_now = stage()
             missing = [trial for trial in asked_now if not trial.is_finished(settings)]
             print(f"{NAME}, {title}: {len(asked_now)} runs, {len(asked_now) - len(missing)} of them finished before",

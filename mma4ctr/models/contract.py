@@ -147,6 +147,9 @@ class Model(nn.Module):
         `history_length` decides the length of histories, a field `slots` the number of time slots.
     schedule : mapping of str to object
         Fields of `schedule.Schedule` that it is trained with unless something else is asked for.
+    ablations : mapping of str to mapping
+        What is left out or put in the place of something -> the fields of `Config` and of `schedule.Schedule` that it
+        takes. Where `Config` has a field `modalities`, leaving out each of them is added; see `registry.ablations_of`.
     is_captured : bool
         Whether its training step may be replayed from a captured CUDA graph: no shape in it depends on values. Others
         are trained on a GPU step by step.
@@ -163,6 +166,7 @@ class Model(nn.Module):
     needs: ClassVar[frozenset[str]] = frozenset()
     Config: ClassVar[type] = NoConfig
     schedule: ClassVar[Mapping[str, object]] = MappingProxyType({})
+    ablations: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType({})
     is_captured: ClassVar[bool] = False
     is_shared: ClassVar[bool] = True
     refreshes: int = 0

@@ -7,6 +7,8 @@ time slot; the published user embedding knows the row's own label. docs/models/p
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, ClassVar
 
 import torch
@@ -69,6 +71,18 @@ class MMa4CTRPlus(Model):
     )
     Config = Config
     schedule = EARLY_STOP
+    ablations: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType(
+        {
+            "without content": {"contents": False},
+            "without histories": {"histories": False, "factors": False},
+            "without attention to histories": {"histories": False},
+            "without factors of clicks": {"factors": False},
+            "without rates": {"rates": False},
+            "without ids": {"ids": False},
+            "whole instead of causal factors": {"causal": False},
+            "batch_softmax instead of bce": {"loss": "batch_softmax"},
+        }
+    )
 
     base_rate: torch.Tensor
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 
 from mma4ctr.models import mma4ctr_plus
 
@@ -21,3 +22,10 @@ class MMa4CTRPlusSmall(mma4ctr_plus.MMa4CTRPlus):
     """What it knows of users and items is what they contain, met and were clicked; see `MMa4CTRPlus`."""
 
     Config = Config
+    ablations = MappingProxyType(
+        {
+            what: changes
+            for what, changes in mma4ctr_plus.MMa4CTRPlus.ablations.items()
+            if not {"contents", "ids"} & set(changes)
+        }
+    )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from mma4ctr import models
 from mma4ctr.cli import UserError
+from mma4ctr.schedule import Schedule
 
 if TYPE_CHECKING:  # the names of models are asked for without PyTorch, by every --help
     from mma4ctr.models.contract import Graph, Model, Sizes
@@ -115,6 +116,47 @@ def options_of(config: object) -> dict[str, object]:
     default = type(config)()
     return {name: value for name, value in dataclasses.asdict(config).items()  # type: ignore[call-overload]
             if value != getattr(default, name)}  # fmt: skip
+
+
+def ablations_of(name: str, modalities: Sequence[str]) -> dict[str, dict[str, object]]:
+    """Return the ablations of a model on data with some modalities, as `contract.Model` has them; none for most models.
+
+    Where the content is left out, so is each modality after it, of data that have several.
+    """
+    model = load(name)
+    found = {what: dict(changes) for what, changes in model.ablations.items()}
+    if found and len(modalities) > 1 and "modalities" in {field.name for field in dataclasses.fields(model.Config)}:
+        for one in modalities:
+            found[f"without {one}"] = {"modalities": ",".join(other for other in modalities if other != one)}
+    return found
+
+
+def split_changes(name: str, changes: Mapping[str, object]) -> tuple[dict[str, object], dict[str, object]]:
+    """Return what of an ablation's changes is of the model's options, and what of its schedule."""
+    fields = {field.name for field in dataclasses.fields(load(name).Config)}
+    options = {key: value for key, value in changes.items() if key in fields}
+    return options, {key: value for key, value in changes.items() if key not in fields}
+
+
+def ablation_of(name: str, modalities: Sequence[str], config: Mapping[str, typing.Any]) -> str:
+    """Return which ablation of a model a run with this configuration is, "" for none.
+
+    Parameters
+    ----------
+    name : str
+    modalities : sequence of str
+        Of the data.
+    config : mapping
+        Of a run: its `options`, and the fields of its schedule.
+    """
+    usual = {**dataclasses.asdict(Schedule()), **load(name).schedule}
+    for what, changes in ablations_of(name, modalities).items():
+        options, schedule = split_changes(name, changes)
+        if config["options"] == options and all(
+            config.get(key) == schedule.get(key, usual[key]) for key in (*schedule, "loss")
+        ):
+            return what
+    return ""
 
 
 def build(name: str, options: Mapping[str, object], sizes: Sizes, graph: Graph | None = None) -> Model:

@@ -13,7 +13,7 @@ from mma4ctr.evaluation import leak_audit
 from mma4ctr.grid.experiments import SHORT_AND_LONG, VARIANTS
 from mma4ctr.grid.results import Results
 from mma4ctr.protocol import PROTOCOLS, USER_ORDERS
-from mma4ctr.report import absent, drawings, findings, provenance, same_rows, seed_papers, statistics
+from mma4ctr.report import absent, drawings, findings, plus, provenance, same_rows, seed_papers, statistics
 from mma4ctr.report.appendix import STEPS, commands_section, contradictions_section, runs_section, settings_section
 from mma4ctr.report.cells import COUNT, MEASURE, NO_INTERVAL, auc_cell, number_cell, words
 from mma4ctr.report.computation import COMPUTATION_NOTE, computation_table
@@ -120,7 +120,7 @@ def task_section(runs: TaskRuns) -> Section:
     tables = sorted([*tables, computation_table(runs)], key=lambda table: table.folded)
     found = pictures_of_task(runs.results.settings, runs.task)
     main = main_pictures(runs.results.settings, runs.task, found)
-    return Section(runs.task, (), (*same_rows.tables(runs), *tables),
+    return Section(runs.task, (), (*same_rows.tables(runs), *plus.tables(runs), *tables),
                    tuple(picture for picture in found if picture not in main), main=tuple(main))  # fmt: skip
 
 

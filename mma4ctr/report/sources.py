@@ -11,6 +11,7 @@ from mma4ctr.data.registry import modalities_of, task_of
 from mma4ctr.evaluation import leak_audit
 from mma4ctr.grid.experiments import EXPERIMENTS, VARIANTS, Point, Setting, Variant, adaptive, experiments_of
 from mma4ctr.grid.results import Results
+from mma4ctr.models import registry
 from mma4ctr.published.tables import MODEL
 from mma4ctr.report import provenance
 from mma4ctr.runs import tested
@@ -72,9 +73,20 @@ class TaskRuns:
         self.variants = [variant for variant in VARIANTS if self._has_runs(variant)]
 
     @functools.cached_property
-    def others(self) -> list[tested.Tested]:
-        """The other models that have run, in every setting."""
+    def every_other(self) -> list[tested.Tested]:
+        """The other models that have run, in every setting, with their ablations."""
         return tested.of_task(self.results, self.task)
+
+    @property
+    def others(self) -> list[tested.Tested]:
+        """The other models that have run, in every setting that is no ablation."""
+        return [one for one in self.every_other if not one.ablation]
+
+    def ablations(self, model: str) -> list[tested.Tested]:
+        """Return the ablations of a model that have run under the clean protocol, in the order of its own."""
+        order = list(registry.ablations_of(model, self.modalities))
+        found = [one for one in self.every_other if (one.model, one.protocol) == (model, "clean") and one.ablation]
+        return sorted(found, key=lambda one: order.index(one.ablation))
 
     def _has_runs(self, variant: Variant) -> bool:
         return any(self._has_experiment(variant, name) for name in self.experiments)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -77,13 +77,60 @@ def difference(ours: Sequence[Evaluation], reference: Sequence[Evaluation]) -> D
     if ours[0].rows == reference[0].rows:
         auc = of_seeds(ours, "auc").mean() - of_seeds(reference, "auc").mean()
         return Difference(float(auc), *bootstrap.interval(mean_replicates(ours) - mean_replicates(reference)))
+    return difference_among(ours, reference, lambda rows: np.ones(len(rows), dtype=bool))[1]
+
+
+def rows_of_both(ours: Sequence[Evaluation], reference: Sequence[Evaluation]) -> tuple[np.ndarray, np.ndarray]:
+    """Return where the test rows (rows,) that two settings have in common stand among those of each.
+
+    A label-rate predictor, which keeps no places, has the rows of the run that it stands beside.
+    """
+    if ours[0].rows == reference[0].rows:
+        every = np.arange(len(reference[0].test_rows))
+        return every, every
     _, here, there = np.intersect1d(ours[0].test_places, reference[0].test_places, return_indices=True)
-    rows = ours[0].test_rows[here]
-    if not 0 < rows[:, 2].sum() < len(rows):
-        return Difference(float("nan"), float("nan"), float("nan"), len(rows))
+    return here, there
+
+
+def weighted_scores(
+    ours: Sequence[Evaluation], reference: Sequence[Evaluation], here: np.ndarray, there: np.ndarray
+) -> list[tuple[np.ndarray, float]]:
+    """Return the scores of each run on the rows of both, with its weight in the difference of the means over seeds."""
     scores = [(one.predictions[here], 1 / len(ours)) for one in ours]
-    scores += [(one.predictions[there], -1 / len(reference)) for one in reference]
-    users, labels = rows[:, 0], rows[:, 2]
+    return scores + [(one.predictions[there], -1 / len(reference)) for one in reference]
+
+
+def gauc_difference(ours: Sequence[Evaluation], reference: Sequence[Evaluation]) -> Difference:
+    """Compare the GAUC of two settings over the same draws of test users, on the rows that both have."""
+    here, there = rows_of_both(ours, reference)
+    users, _, labels = reference[0].test_rows[there].T
+    parts = [(metrics.user_aucs(users, labels, score), weight)
+             for score, weight in weighted_scores(ours, reference, here, there)]  # fmt: skip
+    aucs = np.sum([weight * own for (own, _), weight in parts], axis=0)
+    rows, both = parts[0][0][1], np.isfinite(aucs)
+    gauc = float(np.average(aucs[both], weights=rows[both])) if both.any() else float("nan")
+    return Difference(gauc, *bootstrap.interval(metrics.gauc_replicates(users, aucs, rows, 0)))
+
+
+def difference_among(
+    ours: Sequence[Evaluation], reference: Sequence[Evaluation], chosen: Callable[[np.ndarray], np.ndarray]
+) -> tuple[float, Difference]:
+    """Compare two settings on some of the test rows that both have: return our AUC there, and the difference.
+
+    Parameters
+    ----------
+    ours, reference : sequence of Evaluation
+    chosen : callable
+        Test rows (rows, 3) -> which of them (rows,) bool.
+    """
+    here, there = rows_of_both(ours, reference)
+    kept = chosen(reference[0].test_rows[there])
+    here, there = here[kept], there[kept]
+    users, _, labels = reference[0].test_rows[there].T
+    if not 0 < labels.sum() < len(labels):
+        return float("nan"), Difference(float("nan"), float("nan"), float("nan"), len(labels))
+    scores = weighted_scores(ours, reference, here, there)
+    own = float(np.mean([metrics.auc(labels, score) for score, _ in scores[: len(ours)]]))
     auc = sum(weight * metrics.auc(labels, score) for score, weight in scores)
     replicates = np.sum([weight * bootstrap.bootstrap_auc(users, labels, score, 0) for score, weight in scores], axis=0)
-    return Difference(auc, *bootstrap.interval(replicates), len(rows))
+    return own, Difference(auc, *bootstrap.interval(replicates), len(labels))

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mma4ctr.cli import UserError
+from mma4ctr.data.registry import modalities_of
 from mma4ctr.features import fusion
+from mma4ctr.models import registry
 from mma4ctr.published import tables as published
 from mma4ctr.runs import finished
 from mma4ctr.runs.find import FinishedRuns
@@ -39,6 +41,8 @@ class Tested:
         For RecBole's models ``published`` means the published setting, which is another task.
     remarks : tuple of str
         How it was run otherwise than by default.
+    ablation : str
+        Which of the model's ablations it is, "" for none; see `registry.ablations_of`.
     runs : tuple of FinishedRun
         In the order of their seeds; several of one seed if they were tested after other numbers of epochs.
     """
@@ -48,6 +52,7 @@ class Tested:
     protocol: str
     remarks: tuple[str, ...]
     runs: tuple[FinishedRun, ...]
+    ablation: str = ""
 
     @property
     def watched(self) -> bool:
@@ -198,24 +203,26 @@ def best_of(tried: Groups) -> tuple[tuple[str, ...], list[FinishedRun]]:
 def natives(results: FinishedRuns, task: str) -> list[Tested]:
     """Return the package's models but MMa4CTR by name, those with fewest settings of their own first.
 
-    What a model was set to is remarked where its runs were not all set to the same. Of those that differ in what is
-    tuned alone, the best on validation rows is returned.
+    What a model was set to is remarked where its runs were not all set to the same, its ablations apart. Of those that
+    differ in what is tuned alone, the best on validation rows is returned.
     """
-    groups: dict[tuple[str, str], Groups] = {}
+    groups: dict[tuple[str, str, str], Groups] = {}
+    modalities = modalities_of(results.settings, task)
     for run in load(results, native=True):
         if run.metrics["task"] == task:
-            of_model = groups.setdefault((run.metrics["protocol"], run.metrics["model"]), {})
+            protocol, model = run.metrics["protocol"], run.metrics["model"]
+            of_model = groups.setdefault((protocol, model, registry.ablation_of(model, modalities, run.config)), {})
             of_model.setdefault(own_settings(run.config), []).append(run)
     found = []
-    for (protocol, model), of_model in groups.items():
+    for (protocol, model, ablation), of_model in groups.items():
         shared = frozenset.intersection(*of_model)
         alike: dict[frozenset[str], Groups] = {}
         for own, runs in of_model.items():
             alike.setdefault(frozenset(one for one in own - shared if not is_tuned(one)), {})[own] = runs
         for own, tried in alike.items():
             remarks, runs = best_of(tried)
-            found.append(Tested(model, True, protocol, (*sorted(own), *remarks), in_order(runs)))
-    return sorted(found, key=lambda one: (one.protocol, one.model, len(one.remarks), one.remarks))
+            found.append(Tested(model, True, protocol, (*sorted(own), *remarks), in_order(runs), ablation))
+    return sorted(found, key=lambda one: (one.protocol, one.model, one.ablation, len(one.remarks), one.remarks))
 
 
 def of_task(results: FinishedRuns, task: str) -> list[Tested]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -53,3 +54,27 @@ def test_all_are_all_but_the_one_with_experiments() -> None:
     assert models.models_called(["mma4ctr", "dnn", "dnn"]) == ["mma4ctr", "dnn"]
     with pytest.raises(UserError, match=r"--models 'dnm': unknown, expected all or some of mma4ctr, "):
         models.models_called(["dnm"])
+
+
+def test_ablations_are_trained_at_the_rate_of_the_whole_model(tiny: Settings, tmp_path: Path) -> None:
+    paths = own_runs(tiny, tmp_path)
+    tried = models.trials(["wechat"], ["clean"], ["mma4ctr_plus_small"], [0.003])
+    (whole,) = tried
+    config = whole.run(paths).config
+    known = registry.ablations_of("mma4ctr_plus_small", ("visual", "acoustic", "textual"))
+    assert {"without visual", "without rates", "batch_softmax instead of bce"} < set(known)
+    assert "without ids" not in known and "without ids" in registry.ablations_of("mma4ctr_plus", ("visual",))
+    assert "without visual" not in registry.ablations_of("mma4ctr_plus", ("visual",))
+    assert registry.ablation_of("mma4ctr_plus_small", ("visual", "acoustic", "textual"), config) == ""
+    assert models.ablated(paths, tried, 2) == []  # nothing has been tried yet
+    for what, changes in known.items():
+        own = dataclasses.replace(whole, ablation=what).run(paths)
+        assert registry.ablation_of(own.model, ("visual", "acoustic", "textual"), own.config) == what
+        flat = {**own.config, **own.config["options"]}
+        assert changes.items() <= flat.items()
+        assert {key for key in config if config[key] != own.config[key]} in ({"options"}, {"loss"})
+    assert registry.ablation_of("mma4ctr_plus_small", ("visual",), {**config, "options": {"rank": 3}}) == ""
+    with pytest.raises(UserError, match=r"--ablations: none of the models has any, expected some of mma4ctr_plus"):
+        models.ablated(paths, models.trials(["wechat"], ["clean"], ["dnn"], [0.003]), 1)
+    with pytest.raises(SystemExit):
+        adjust_hyperparameter.main(["--paths", str(paths.file), "--ablations"])

@@ -119,3 +119,53 @@ def test_settings_are_called_different_only_where_the_interval_excludes_0(
     assert not comparison.difference(near, base).is_one
     assert comparison.difference(far, base).is_one
     assert comparison.difference(base, far).is_one
+
+
+def gauc_by_loop(users: np.ndarray, clicks: np.ndarray, scores: np.ndarray) -> float:
+    """Return the mean of the users' AUCs, weighted by rows, one user after another."""
+    total, weight = 0.0, 0
+    for user in np.unique(users):
+        own = users == user
+        if 0 < clicks[own].sum() < own.sum():
+            total, weight = total + own.sum() * by_ranks(clicks[own], scores[own]), weight + own.sum()
+    return total / weight
+
+
+def test_a_paired_difference_of_the_gauc(tmp_path: Path, task_rows: np.ndarray) -> None:
+    rng, here, there = np.random.default_rng(4), np.arange(0, 550), np.arange(40, 600)
+    ours = [scores_of(rng, task_rows[here, 2], 0.5) for _ in range(2)]
+    theirs = scores_of(rng, task_rows[there, 2], 0.2)
+    found = comparison.gauc_difference(
+        [evaluation(tmp_path, f"a{seed}", here, task_rows, scores) for seed, scores in enumerate(ours)],
+        [evaluation(tmp_path, "b", there, task_rows, theirs)],
+    )
+    users, clicks = task_rows[40:550, 0], task_rows[40:550, 2]
+    pairs = [(scores[40:], 0.5) for scores in ours] + [(theirs[:510], -1.0)]
+    assert found.auc == pytest.approx(sum(share * gauc_by_loop(users, clicks, scores) for scores, share in pairs))
+    replicated = []
+    for drawn in draws(users, bootstrap.REPLICATES)[:200]:
+        # A user who is drawn twice is two users, each with the AUC of the one.
+        apart = np.concatenate([[0], np.cumsum(np.diff(drawn) != 1)])
+        replicated.append(sum(share * gauc_by_loop(apart, clicks[drawn], scores[drawn]) for scores, share in pairs))
+    low, high = np.percentile(replicated, [2.5, 97.5])
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.03)
+    assert found.is_one
+
+
+def test_a_difference_among_some_rows(tmp_path: Path, task_rows: np.ndarray) -> None:
+    rng, places = np.random.default_rng(6), np.arange(600)
+    ours, theirs = (scores_of(rng, task_rows[:, 2], strength) for strength in (0.6, 0.2))
+    some = task_rows[:, 1] < 40
+    own, found = comparison.difference_among(
+        [evaluation(tmp_path, "a", places, task_rows, ours)], [evaluation(tmp_path, "b", places, task_rows, theirs)],
+        lambda rows: rows[:, 1] < 40,
+    )  # fmt: skip
+    expected = [by_ranks(task_rows[some, 2], scores[some]) for scores in (ours, theirs)]
+    assert own == pytest.approx(expected[0])
+    assert (found.auc, found.rows) == (pytest.approx(expected[0] - expected[1]), some.sum())
+    assert found.low < found.auc < found.high
+    nothing = comparison.difference_among(
+        [evaluation(tmp_path, "c", places, task_rows, ours)], [evaluation(tmp_path, "d", places, task_rows, theirs)],
+        lambda rows: rows[:, 1] < 0,
+    )  # fmt: skip
+    assert math.isnan(nothing[0]) and math.isnan(nothing[1].auc) and nothing[1].rows == 0
