@@ -35,10 +35,10 @@ class Config:
     embedding: int = 32
     history_length: int = 200
     attended: int = 50
-    hidden: tuple[int, ...] = (128, 64)
+    hidden: tuple[int, ...] = (256, 128)
     activation: str = "relu"
-    dropout: float = 0.3
-    slots: int = 16
+    dropout: float = 0.5
+    slots: int = 32
     rank: int = 32
     shrinkage: float = 0.03
     most_values: int = 0
@@ -66,11 +66,12 @@ def histories_of(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
 class MMa4CTRPlus(Model):
     """A tower over [user, context, candidate, both histories as the candidate sees them, what is counted]."""
 
+    version = 2
     needs: ClassVar[frozenset[str]] = frozenset(
         {"user", "item", "context", "item_content", "history", "unclicked", "counts", "graph", "slot"}
     )
     Config = Config
-    schedule = EARLY_STOP
+    schedule: ClassVar[Mapping[str, object]] = MappingProxyType({**EARLY_STOP, "weight_decay": 0.0001})
     ablations: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType(
         {
             "without content": {"contents": False},

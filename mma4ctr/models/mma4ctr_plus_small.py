@@ -6,6 +6,7 @@ import dataclasses
 from types import MappingProxyType
 
 from mma4ctr.models import mma4ctr_plus
+from mma4ctr.models.contract import EARLY_STOP
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,6 +15,7 @@ class Config(mma4ctr_plus.Config):
 
     embedding: int = 16
     hidden: tuple[int, ...] = (64, 32)
+    dropout: float = 0.3
     most_values: int = 100
     ids: bool = False
 
@@ -22,6 +24,7 @@ class MMa4CTRPlusSmall(mma4ctr_plus.MMa4CTRPlus):
     """What it knows of users and items is what they contain, met and were clicked; see `MMa4CTRPlus`."""
 
     Config = Config
+    schedule = EARLY_STOP
     ablations = MappingProxyType(
         {
             what: changes
