@@ -62,7 +62,7 @@ bench: .venv/demo.installed
 checks: .venv/demo.installed .venv/test.installed .venv/recbole.installed
 	$(BIN)/python -m pytest -n 2 -m slow
 	$(BIN)/python benchmarks/null_check.py
-	$(BIN)/python benchmarks/null_check.py --native
+	$(BIN)/python benchmarks/null_check.py --native --tasks wechat --min_interactions 68
 	$(BIN)/python benchmarks/campaign.py
 	$(BIN)/python benchmarks/killed_grid.py
 

@@ -53,13 +53,13 @@ def check(kind: str, file: Path, task: str, model: str, seed: int) -> dict[str, 
 
 def check_all(kind: str, files: Sequence[Path], tasks: Sequence[str], models: Sequence[str]) -> Iterator[bool]:
     """Print a line for each task and model, and yield whether it is right."""
-    print(f"{'task':15}{'model':16}{'SE':>8}{'mean AUC':>10}{'(mean-0.5)*sqrt(runs)/SE':>26}   AUC, by seed")
+    print(f"{'task':15}{'model':20}{'SE':>8}{'mean AUC':>10}{'(mean-0.5)*sqrt(runs)/SE':>26}   AUC, by seed")
     for task in tasks:
         for model in models:
             found = [check(kind, file, task, model, seed) for seed, file in enumerate(files)]
             aucs, error = [run["auc"] for run in found], np.mean([run["se"] for run in found])
             off = (np.mean(aucs) - 0.5) * math.sqrt(len(found)) / error
             right = mean_is_right(found)
-            print(f"{task:15}{model:16}{error:8.4f}{np.mean(aucs):10.4f}{off:26.1f}   "
+            print(f"{task:15}{model:20}{error:8.4f}{np.mean(aucs):10.4f}{off:26.1f}   "
                   f"{' '.join(f'{auc:.4f}' for auc in aucs)}{'' if right else '   WRONG'}", flush=True)  # fmt: skip
             yield right

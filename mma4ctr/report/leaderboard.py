@@ -11,6 +11,7 @@ from rich.table import Table
 from mma4ctr.cli import print_table
 from mma4ctr.evaluation.calibration import NAME as CALIBRATED
 from mma4ctr.evaluation.label_rates import NAMES as LABEL_RATES
+from mma4ctr.grid.experiments import VARIANTS
 from mma4ctr.report.cells import bracketed
 from mma4ctr.report.sources import LabelRate, Ours, Source, TaskRuns
 from mma4ctr.runs import folder
@@ -39,6 +40,8 @@ def sources_of(task: TaskRuns) -> Iterator[Source]:
     (variant,) = [one for one in task.variants if one.protocol == "clean" and one.reduction == "pca"]
     ours = [task.adaptive, *task.experiments["single_modal"].rows.values()]
     yield from (one for one in (Ours(task, variant, setting) for setting in ours) if one.epochs)
+    if variant in task.causal and (causal := Ours(task, task.causal[variant], task.adaptive)).epochs:
+        yield causal
     yield from (one for one in task.others if one.protocol == "clean")
     known = task.any_evaluation(variant)
     if known is not None:
@@ -49,7 +52,8 @@ def name_of(source: Source) -> str:
     """Return what a model is called in the table."""
     if not isinstance(source, Ours):
         return source.name
-    return f"MMa4CTR, {'all' if source.setting == source.runs.adaptive else source.setting.feature}"
+    causal = "" if source.variant in VARIANTS else ", causal"
+    return f"MMa4CTR, {'all' if source.setting == source.runs.adaptive else source.setting.feature}{causal}"
 
 
 def cells_of(source: Source) -> tuple[str, ...]:

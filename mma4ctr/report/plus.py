@@ -12,7 +12,7 @@ from mma4ctr.inputs.rows import load_fused
 from mma4ctr.report.cells import BLANK, DIFFERENT, auc_cell, difference_lines, marked, number_cell, signed, words
 from mma4ctr.report.leaderboard import chosen
 from mma4ctr.report.model import Cell, Table
-from mma4ctr.report.sources import TaskRuns
+from mma4ctr.report.sources import Ours, TaskRuns
 from mma4ctr.report.standings import label_rates, of_others, standings
 from mma4ctr.runs.comparison import Difference, difference, difference_among, gauc_difference, summarise
 from mma4ctr.runs.finished import Evaluation
@@ -23,6 +23,10 @@ RARE_ITEM, NEW_USER = 20, 30  # fewer training rows than that make an item a rar
 AGAINST_NOTE = (
     "Each model less {}, under the clean protocol, with the paired 95 % interval over test users: each after the "
     "epochs, and at the learning rate, that its validation rows chose. ≠ marks intervals without 0."
+)
+CAUSAL_NOTE = (
+    "Whole: the published embedding, of all rows of a user that the protocol lets it see, so that a training row finds "
+    "its own click in it. Causal: of the rows before each row. Δ is causal less whole."
 )
 PARTS_NOTE = (
     "Every row is trained anew, from the same seeds and at the same learning rate; Δ is its difference from the whole "
@@ -116,9 +120,24 @@ def parts_table(runs: TaskRuns, plus: Tested) -> Table | None:
                  tuple(part_cells(part, groups) for part in parts), PARTS_NOTE.format(RARE_ITEM, NEW_USER))  # fmt: skip
 
 
+def causal_table(runs: TaskRuns) -> Table | None:
+    """Return what user embeddings of the rows before each row change for MMa4CTR; None where none has run."""
+    rows = []
+    for whole, causal in runs.causal.items():
+        theirs, ours = (Ours(runs, variant, runs.adaptive) for variant in (whole, causal))
+        for epochs in sorted(set(theirs.epochs) & set(ours.epochs)):
+            pair = [one.evaluations(epochs) for one in (theirs, ours)]
+            gaucs = [number_cell(summarise(one).figures["gauc"]) for one in pair]
+            rows.append((*words(whole, epochs), *map(auc_cell, pair), delta_cell(difference(*reversed(pair))), *gaucs,
+                         delta_cell(gauc_difference(*reversed(pair)))))  # fmt: skip
+    heads = ("", "epochs", "AUC, whole", "AUC, causal", "Δ AUC", "GAUC, whole", "GAUC, causal", "Δ GAUC")
+    return Table(f"{runs.task}: MMa4CTR with user embeddings of the rows before each row", heads, tuple(rows),
+                 CAUSAL_NOTE) if rows else None  # fmt: skip
+
+
 def tables(runs: TaskRuns) -> list[Table]:
-    """Return both tables of each of the package's own models that has run on a task."""
-    found: list[Table | None] = []
+    """Return what causal embeddings change, then both tables of each of the package's own models that has run."""
+    found: list[Table | None] = [causal_table(runs)]
     for plus in filter(None, (of_model(runs, model) for model in MODELS)):
         found += [against_table(runs, plus), parts_table(runs, plus)]
     return [table for table in found if table is not None]

@@ -8,7 +8,7 @@ import pytest
 import mlp
 from mma4ctr.grid.results import Results
 from mma4ctr.report import plus
-from mma4ctr.report.leaderboard import sources_of
+from mma4ctr.report.leaderboard import name_of, sources_of
 from mma4ctr.report.model import Table
 from mma4ctr.report.sources import TaskRuns
 from mma4ctr.runs import comparison
@@ -74,3 +74,17 @@ def test_who_is_rare_is_told_by_training_rows(runs: TaskRuns) -> None:
 
 def test_without_it_there_is_no_table(tiny: Settings, tmp_path) -> None:
     assert plus.tables(TaskRuns(Results(own_runs(tiny, tmp_path)), "wechat")) == []
+
+
+def test_what_causal_embeddings_change(tiny: Settings, tmp_path) -> None:
+    own = own_runs(tiny, tmp_path)
+    to = ["--paths", str(own.file), "--dataset", "wechat", "--protocol", "clean", "--device", "cpu", "--epochs", "10"]
+    for history in ("whole", "causal"):
+        mlp.main([*to, "--user_history", history])
+    task = TaskRuns(Results(own), "wechat")
+    assert [one.reduction for one in task.variants] == ["pca"]  # published tables have no column of it
+    (table,) = plus.tables(task)
+    (row,) = table.rows
+    whole, causal = (dict(zip(table.columns, row, strict=True))[f"AUC, {name}"].value for name in ("whole", "causal"))
+    assert row[4].value == pytest.approx(causal - whole) and causal != whole
+    assert [name_of(one) for one in sources_of(task)][:2] == ["MMa4CTR, all", "MMa4CTR, all, causal"]
