@@ -81,6 +81,14 @@ def number_of_parameters(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters() if parameter.requires_grad)
 
 
+def number_of_multiplied(model: nn.Module) -> int:
+    """Return how many trainable numbers every row is multiplied with: all but tables, of which a row takes its own."""
+    tables = sum(
+        one.weight.numel() for one in model.modules() if isinstance(one, nn.Embedding) and one.weight.requires_grad
+    )
+    return number_of_parameters(model) - tables
+
+
 def _uniform(inputs: Callable[[Any], int]) -> Draw:
     """Return a draw that is uniform in +-1/sqrt(inputs of the layer)."""
 

@@ -17,7 +17,7 @@ from mma4ctr.features import fusion
 from mma4ctr.inputs import gather
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Model
-from mma4ctr.models.layers import number_of_parameters
+from mma4ctr.models.layers import number_of_multiplied, number_of_parameters
 from mma4ctr.protocol import SEEDED
 from mma4ctr.runs import described, folder, rates
 from mma4ctr.runs.run import Run
@@ -126,7 +126,7 @@ def fit(run: Run, engine: Engine) -> None:
     with reading.noted() as files:
         inputs, model = build(run)
     parts = batches_of_parts(inputs, run.protocol, device_of(run.device or "auto"))
-    taken = threads.take(run.schedule.batch_size, number_of_parameters(model))
+    taken = threads.take(run.schedule.batch_size, number_of_multiplied(model))
     checkpoint = Checkpoint(folder.checkpoint_of(settings, run.id), run.id)
     trainer = Trainer(model, parts, run.schedule, checkpoint, engine)
     if not engine.is_first:

@@ -8,6 +8,7 @@ import pytest
 import torch
 
 import mlp
+from mma4ctr.models.layers import number_of_multiplied, number_of_parameters
 from mma4ctr.runs import folder
 from mma4ctr.settings import Settings
 from mma4ctr.training import threads
@@ -33,3 +34,10 @@ def test_a_run_says_how_many_it_took(
     (asked,) = mlp.main([*train, "--batch_size", "512", "--threads", "3"])
     assert torch.get_num_threads() == 3
     assert [folder.read_metrics(own, run)["threads"] for run in (small, asked)] == [1, 3]
+
+
+def test_a_table_is_no_work() -> None:
+    model = torch.nn.ModuleDict({"ids": torch.nn.Embedding(1_000, 8), "layer": torch.nn.Linear(8, 4)})
+    assert (number_of_parameters(model), number_of_multiplied(model)) == (8_036, 36)
+    model["ids"].requires_grad_(False)
+    assert (number_of_parameters(model), number_of_multiplied(model)) == (36, 36)
