@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.arguments import at_least_1, learning_rate
+from mma4ctr.arguments import at_least_1, learning_rate, weight_decay
 from mma4ctr.catalogue import USER_REDUCTIONS
 from mma4ctr.ending import from_here
 from mma4ctr.grid.experiments import EVERY, EXPERIMENTS, RATES
@@ -42,6 +42,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--learning_rates", nargs="+", type=learning_rate, default=list(RATES), metavar="RATE",
                       help="what each of --models is tried at (default: "
                       f"{' '.join(f'{rate:g}' for rate in RATES)})")  # fmt: skip
+    made.add_argument("--weight_decays", nargs="+", type=weight_decay, default=[], metavar="DECAY",
+                      help="likewise, each with each rate (default: the model's own)")  # fmt: skip
     made.add_argument("--ablations", action="store_true",
                       help="then --models without each of their parts, those that have such experiments")  # fmt: skip
     made.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS), help="default: both")
@@ -73,8 +75,8 @@ def main(argv: Sequence[str] | None = None) -> None:
                             "it, with --jobs or --scheduler")  # fmt: skip
     asked = running.Asked(
         tuple(chosen_tasks(settings, args.dataset)), tuple(args.protocol), tuple(args.reduction),
-        tuple(args.experiment), tuple(args.models or ()), tuple(args.learning_rates), args.ablations, args.seeds,
-        args.longest, args.jobs, args.scheduler,
+        tuple(args.experiment), tuple(args.models or ()), tuple(args.learning_rates), tuple(args.weight_decays),
+        args.ablations, args.seeds, args.longest, args.jobs, args.scheduler,
     )  # fmt: skip
     if args.ablations and not args.models:
         raise cli.UserError("--ablations: found no --models, whose parts it leaves out; give --models mma4ctr_plus")

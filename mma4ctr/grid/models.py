@@ -1,6 +1,7 @@
-"""Every model on the same rows with the same budget: some learning rates from one seed, then the best from all seeds.
+"""Every model on the same rows with the same budget: what is tried from one seed, then the best of it from all seeds.
 
-Which rate is best says the validation rows alone. What else a model is trained with are its own defaults.
+Learning rates are tried, and weight decays where some are given, each with each. Which is best say the validation rows
+alone. What else a model is trained with are its own defaults.
 """
 
 from __future__ import annotations
@@ -39,13 +40,14 @@ def models_called(names: Sequence[str]) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A model, trained for a task at a learning rate from a seed."""
+    """A model, trained for a task at a learning rate, and a weight decay unless it is the model's own, from a seed."""
 
     task: str
     protocol: str
     model: str
     learning_rate: float
     seed: int
+    weight_decay: float | None = None
     ablation: str = ""
 
     def run(self, settings: Settings) -> Run:
@@ -59,7 +61,8 @@ class Trial:
         usual, modalities = dict(registry.load(self.model).schedule), modalities_of(settings, self.task)
         changes = registry.ablations_of(self.model, modalities)[self.ablation] if self.ablation else {}
         options, own = registry.split_changes(self.model, changes)
-        told: dict = {**usual, **own, "learning_rate": self.learning_rate, "seed": self.seed}
+        decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
+        told: dict = {**usual, **own, **decay, "learning_rate": self.learning_rate, "seed": self.seed}
         return native(settings, self.task, default_feature(modalities), self.protocol, Schedule(**told),
                       device_of("auto").type, self.model, options)  # fmt: skip
 
@@ -77,15 +80,17 @@ class Trial:
 
     def __str__(self) -> str:
         what = (self.task, self.protocol, self.model, *([self.ablation] if self.ablation else []))
-        return f"{', '.join(what)}, learning_rate={self.learning_rate:g}, seed={self.seed}"
+        decay = "" if self.weight_decay is None else f", weight_decay={self.weight_decay:g}"
+        return f"{', '.join(what)}, learning_rate={self.learning_rate:g}{decay}, seed={self.seed}"
 
 
 def trials(
-    tasks: Iterable[str], protocols: Iterable[str], models: Iterable[str], rates: Sequence[float]
-) -> list[Trial]:
-    """Return what is tried from the first seed: every model at every learning rate."""
-    return [Trial(task, protocol, model, rate, 0)
-            for task, protocol, model, rate in itertools.product(tasks, protocols, models, rates)]  # fmt: skip
+    tasks: Iterable[str], protocols: Iterable[str], models: Iterable[str], rates: Sequence[float],
+    decays: Sequence[float] = (),
+) -> list[Trial]:  # fmt: skip
+    """Return what is tried from the first seed: every model at every learning rate, with every weight decay if any."""
+    every = itertools.product(tasks, protocols, models, rates, decays or (None,))
+    return [Trial(task, protocol, model, rate, 0, decay) for task, protocol, model, rate, decay in every]
 
 
 def best(settings: Settings, tried: Iterable[Trial]) -> list[Trial]:

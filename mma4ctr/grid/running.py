@@ -32,6 +32,7 @@ class Asked:
     experiments: tuple[str, ...]
     models: tuple[str, ...]
     learning_rates: tuple[float, ...]
+    weight_decays: tuple[float, ...]
     ablations: bool
     seeds: int
     longest: int
@@ -59,7 +60,8 @@ class Asked:
 
     def trials(self) -> list[Trial]:
         """Return what the models are tried at."""
-        return trials(self.tasks, self.protocols, models_called(self.models), self.learning_rates)
+        return trials(self.tasks, self.protocols, models_called(self.models), self.learning_rates,
+                      self.weight_decays)  # fmt: skip
 
 
 def duration(seconds: float) -> str:

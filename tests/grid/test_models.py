@@ -49,6 +49,21 @@ def test_the_best_rate_on_validation_rows_is_run_from_every_seed(
     assert "2 runs, 2 of them finished before" in said and "other seeds: 2 runs, 2 of them finished before" in said
 
 
+def test_weight_decays_are_tried_with_each_rate(tiny: Settings) -> None:
+    tried = models.trials(["wechat"], ["clean"], ["dnn"], [0.01, 0.001], [0.0, 0.0001])
+    assert [(one.learning_rate, one.weight_decay) for one in tried] == [
+        (0.01, 0),
+        (0.01, 1e-4),
+        (0.001, 0),
+        (0.001, 1e-4),
+    ]
+    configs = [one.run(tiny).config for one in tried]
+    assert [one["weight_decay"] for one in configs] == [0, 1e-4, 0, 1e-4]
+    assert "weight_decay=0.0001, seed=0" in str(tried[1])
+    (own,) = models.trials(["wechat"], ["clean"], ["mma4ctr_plus"], [0.01])
+    assert own.run(tiny).config["weight_decay"] == 1e-4 and "decay" not in str(own)
+
+
 def test_all_are_all_but_the_one_with_experiments() -> None:
     assert models.models_called(["all"]) == registry.names()[1:]
     assert models.models_called(["mma4ctr", "dnn", "dnn"]) == ["mma4ctr", "dnn"]
