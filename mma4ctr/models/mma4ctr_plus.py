@@ -38,6 +38,7 @@ class Config:
     hidden: tuple[int, ...] = (256, 128)
     activation: str = "relu"
     dropout: float = 0.5
+    id_dropout: float = 0.0
     slots: int = 32
     rank: int = 32
     shrinkage: float = 0.03
@@ -52,6 +53,8 @@ class Config:
 
     def __post_init__(self) -> None:
         require_tower(self.hidden, self.activation, self.dropout)
+        if not 0 <= self.id_dropout < 1:
+            raise UserError(f"id_dropout is {self.id_dropout:g}, expected a share from 0 to below 1")
         require_at_least_1(self, "embedding", "history_length", "attended", "slots", "rank")
         require_at_least_0(self, "most_values")
         if self.shrinkage <= 0:
@@ -93,6 +96,9 @@ class MMa4CTRPlus(Model):
         self.config, width = config, config.embedding
         self.items = WeightedItems(sizes, width, config.modalities, ids=config.ids, contents=config.contents)
         self.rows = RowFields(sizes, width, users=config.ids, most_values=config.most_values)
+        for table in (self.items.ids, self.rows.users):
+            if table is not None:
+                table.dropout = config.id_dropout
         attended = 2 if config.histories else 0  # what was clicked, and what was passed by
         self.keys = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in range(attended))
         kind = SlotFactors if config.causal else WholeFactors

@@ -14,6 +14,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.models import registry
 from mma4ctr.models.contract import Batch, Graph, Model, Sizes
 from mma4ctr.models.layers import initialise, number_of_parameters
+from mma4ctr.models.parts.items import Table
 from mma4ctr.training.batches import batches_of_parts
 from mma4ctr.training.trainer import Trainer
 from small_problem import CPU
@@ -118,6 +119,24 @@ def test_every_part_has_a_part_in_the_score(options: dict) -> None:
     assert (whole(batch) - other(batch)).abs().max() > 1e-3
 
 
+def test_ids_are_dropped_while_training_alone() -> None:
+    plain, batch = strong("mma4ctr_plus", dropout=0.0)
+    model, _ = strong("mma4ctr_plus", dropout=0.0, id_dropout=0.5)
+    assert torch.equal(model(batch), plain(batch))
+    model.train()
+    torch.manual_seed(0)
+    table = model.items.ids.known()
+    dropped = (table == 0).all(1)
+    assert 5 < int(dropped[:-1].sum()) < 25
+    torch.testing.assert_close(table[~dropped], 2 * model.items.ids.weight[~dropped])
+    assert not torch.equal(model(batch), plain.train()(batch))
+    whole = Table(1000, 4)
+    whole.dropout = 0.8
+    with torch.no_grad():
+        whole.weight.fill_(1.0)
+    assert float(whole.known().detach().mean()) == pytest.approx(1, abs=0.2)  # as much on the whole
+
+
 def test_modalities_are_chosen_by_name() -> None:
     model, batch = strong("mma4ctr_plus", modalities="textual")
     changed = batch.item_content.clone()
@@ -168,6 +187,7 @@ def test_what_is_counted_is_scaled_by_training_rows_and_kept() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [({"shrinkage": 0.0}, "shrinkage is 0"), ({"rank": 0}, "rank is 0"), ({"attended": 0}, "attended is 0"),
+     ({"id_dropout": 1.0}, "id_dropout is 1"),
      ({"ids": False, "contents": False}, "leave one of them true"), ({"modalities": "smell"}, "modalities is 'smell'")],
 )  # fmt: skip
 def test_what_it_cannot_be_told(options: dict, words: str) -> None:

@@ -16,7 +16,16 @@ DEVIATION = 0.05  # of the normal numbers that an embedding starts from: small, 
 
 
 class Table(nn.Embedding):
-    """Embeddings that start small; see `DEVIATION`. The row at `padding_idx` is and stays 0."""
+    """Embeddings that start small; see `DEVIATION`. The row at `padding_idx` is and stays 0.
+
+    Attributes
+    ----------
+    dropout : float
+        The share of rows that training does without in each batch, as if these ids were unknown, so that what else is
+        known of them has to do (Volkovs, Yu and Poutanen, DropoutNet, NIPS 2017). The others count for more meanwhile.
+    """
+
+    dropout: float = 0.0
 
     def draw(self, name: str, shape: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
         """Return how the embeddings start."""
@@ -24,6 +33,17 @@ class Table(nn.Embedding):
         if self.padding_idx is not None:
             drawn[self.padding_idx] = 0
         return drawn
+
+    def known(self) -> torch.Tensor:
+        """Return the embeddings (rows, width), without those that are dropped while training."""
+        if not self.training or not self.dropout:
+            return self.weight
+        kept = torch.rand(len(self.weight), 1, device=self.weight.device) >= self.dropout
+        return self.weight * (kept / (1 - self.dropout))
+
+    def forward(self, places: torch.Tensor) -> torch.Tensor:
+        """Return the embeddings (..., width) at some places (...,) int64."""
+        return functional.embedding(places, self.known(), self.padding_idx)
 
     def append(self, rows: int) -> None:
         """Add so many rows of 0 behind the others: ids that nothing was learnt of."""
@@ -96,9 +116,9 @@ class Items(nn.Module):
         Where new items were admitted, theirs follow.
         """
         if self.contents is None:
-            return self.ids.weight  # type: ignore[union-attr]
+            return self.ids.known()  # type: ignore[union-attr]
         projected = self.contents(batch.item_content)
-        return projected if self.ids is None else projected + self.ids.weight
+        return projected if self.ids is None else projected + self.ids.known()
 
     def forward(self, batch: Batch, *places: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Return the vectors (..., width) of the items at each of `places` (...,) int64, of histories or candidates."""
@@ -111,7 +131,7 @@ class Items(nn.Module):
         found = tuple(self.contents(functional.embedding(one, content)) for one in places)
         if self.ids is None:
             return found
-        weight = self.ids.weight
+        weight = self.ids.known()
         return tuple(values + self._rows(weight, one) for values, one in zip(found, places, strict=True))
 
     def _rows(self, table: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
