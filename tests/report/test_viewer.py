@@ -145,6 +145,7 @@ def test_every_figure_is_there_in_both_formats(drawn: Path) -> None:
     assert (drawn.parent.parent / "report.html").read_text().count("data:image/svg+xml;base64,") >= len(FIGURES)
 
 
+@pytest.mark.slow
 def test_figures_are_drawn_again_only_when_they_must(trained: Path, drawn: Path, capsys: pytest.CaptureFixture) -> None:
     before, times = contents(drawn), {file: file.stat().st_mtime_ns for file in drawn.iterdir()}
     to = ["--paths", str(trained), "--dataset", "wechat"]

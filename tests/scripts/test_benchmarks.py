@@ -12,6 +12,7 @@ from samples import ROOT
 FILES = sorted((ROOT / "benchmarks").glob("*.py"))
 
 
+@pytest.mark.slow
 def test_every_benchmark_is_imported() -> None:
     names = ", ".join(file.stem for file in FILES)  # in one process, since most of the time goes into libraries
     subprocess.run([sys.executable, "-c", f"import {names}"], cwd=ROOT / "benchmarks", check=True)

@@ -16,6 +16,7 @@ from mma4ctr.runs.find import FinishedRuns
 TESTED = (1, 2, 3)
 
 
+@pytest.mark.slow
 def test_the_table_of_real_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> None:
     pytest.importorskip("recbole")
     for name, value in {"LONGEST": 10, "EXPERIMENTS": ("performance",), "BASELINES": {("BPR",): TESTED}}.items():
