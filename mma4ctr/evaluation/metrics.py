@@ -99,7 +99,11 @@ def user_aucs(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> tupl
 
 def gauc(users: np.ndarray, labels: np.ndarray, scores: np.ndarray) -> float:
     """Return the mean of the users' own AUCs, weighted by rows, over users with both classes (DIN, 2018)."""
-    aucs, rows = user_aucs(users, labels, scores)
+    return mean_of_users(*user_aucs(users, labels, scores))
+
+
+def mean_of_users(aucs: np.ndarray, rows: np.ndarray) -> float:
+    """Return the mean of users' AUCs (users,), weighted by their rows (users,), over those that have one."""
     both = np.isfinite(aucs)
     return float(np.average(aucs[both], weights=rows[both])) if both.any() else float("nan")
 

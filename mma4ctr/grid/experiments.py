@@ -12,17 +12,10 @@ import itertools
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from mma4ctr.catalogue import (
-    MODALITIES,
-    USER_REDUCTIONS,
-    default_feature,
-    feature_named,
-    features_among,
-)
+from mma4ctr.catalogue import MODALITIES, USER_REDUCTIONS, default_feature, feature_named, features_among
 from mma4ctr.protocol import PROTOCOLS
 from mma4ctr.schedule import Schedule
-from mma4ctr.settings import CAUSAL as HISTORY_BEFORE
-from mma4ctr.settings import Settings, embedding_name
+from mma4ctr.settings import CAUSAL, Settings, embedding_name
 
 if TYPE_CHECKING:
     from mma4ctr.runs.run import Run
@@ -58,7 +51,7 @@ class Variant:
 # The first one is what the published scripts ran, and is set against the published figures.
 VARIANTS = tuple(Variant(protocol, reduction) for protocol in PROTOCOLS for reduction in reversed(USER_REDUCTIONS))
 # Variant -> the same with user embeddings of the rows before each row, which the publication does not have.
-CAUSAL = {one: Variant(one.protocol, embedding_name(one.reduction, HISTORY_BEFORE)) for one in VARIANTS}
+CAUSAL_OF = {one: Variant(one.protocol, embedding_name(one.reduction, CAUSAL)) for one in VARIANTS}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,7 +18,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.models.contract import EARLY_STOP, Batch, Graph, Model, Rows, Sizes
 from mma4ctr.models.parts.activation_unit import softmax_of_present
 from mma4ctr.models.parts.evidence import RATES, Standardised, rates_of
-from mma4ctr.models.parts.factors import SlotFactors, WholeFactors
+from mma4ctr.models.parts.factors import SlotFactors, WholeFactors, histories_of
 from mma4ctr.models.parts.item_fields import RowFields
 from mma4ctr.models.parts.sequence import require_at_least_0, require_at_least_1, sum_of
 from mma4ctr.models.parts.tower import Tower, require_tower
@@ -59,11 +59,6 @@ class Config:
         require_at_least_0(self, "most_values")
         if self.shrinkage <= 0:
             raise UserError(f"shrinkage is {self.shrinkage:g}, expected a number above 0")
-
-
-def histories_of(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return what was clicked and what was passed by, each (rows, length) int64."""
-    return batch.history, batch.unclicked  # type: ignore[return-value]
 
 
 class MMa4CTRPlus(Model):
@@ -121,7 +116,7 @@ class MMa4CTRPlus(Model):
     def counted(self, batch: Batch) -> torch.Tensor:
         """Return what is counted of rows (rows, columns): rates, and what factors make of the histories."""
         counts: torch.Tensor = batch.counts  # type: ignore[assignment]
-        found = [rates_of(counts, self.base_rate)[:, : RATES * self.config.rates]]
+        found = [rates_of(counts, self.base_rate)[:, : RATES * self.config.rates]]  # no column of it without rates
         if self.factors is not None:
             said = self.factors(batch)
             lengths = torch.stack([self.items.present(one).sum(1) for one in histories_of(batch)], dim=1)

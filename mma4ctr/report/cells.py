@@ -88,11 +88,16 @@ def auc_cell(evaluations: Sequence[Evaluation], *, seeds: bool = True) -> Cell:
     return Cell(text, summary.figures["auc"], (*lines, *remarks), DOUBTFUL if remarks else "")
 
 
+def told(found: Difference) -> str:
+    """Return a difference with its interval as it is written."""
+    return f"{signed(found.auc)} [{signed(found.low)}, {signed(found.high)}]"
+
+
 def difference_lines(found: Difference) -> tuple[str, ...]:
     """Return how a row differs from the reference."""
     if math.isnan(found.low):
         return (f"Δ not told: {NO_INTERVAL}",)
-    line = f"Δ {signed(found.auc)} [{signed(found.low)}, {signed(found.high)}]"
+    line = f"Δ {told(found)}"
     return (line,) if found.rows is None else (line, f"on the {found.rows:,} rows of both")
 
 

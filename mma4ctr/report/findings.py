@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from mma4ctr.grid.experiments import VARIANTS
 from mma4ctr.published import tables as published
 from mma4ctr.report import absent, provenance
-from mma4ctr.report.cells import NO_INTERVAL, bracketed, signed
+from mma4ctr.report.cells import NO_INTERVAL, bracketed, signed, told
 from mma4ctr.report.model import Finding
 from mma4ctr.report.sources import Ours, TaskRuns
 from mma4ctr.report.standings import RATES, Standing, label_rates, standings
@@ -33,7 +33,7 @@ def set_against(found: Difference, reference: str) -> str:
     if math.isnan(found.low):
         return f"{said.format('')} (no interval: {NO_INTERVAL})"
     if not found.is_one:
-        return f"is not told apart from {reference} (Δ {signed(found.auc)} [{signed(found.low)}, {signed(found.high)}])"
+        return f"is not told apart from {reference} (Δ {told(found)})"
     low, high = sorted(map(abs, (found.low, found.high)))
     return said.format(f"{bracketed((low, high))} ")
 

@@ -29,9 +29,10 @@ CAUSAL_NOTE = (
     "its own click in it. Causal: of the rows before each row. Δ is causal less whole."
 )
 PARTS_NOTE = (
-    "Every row is trained anew, from the same seeds and at the same learning rate; Δ is its difference from the whole "
-    "model. Rare items have fewer than {} training rows, new users fewer than {}. Whole factors, which know a training "
-    "row's own click, are an ablation that leaks: on training rows they say more than they can on test rows."
+    "Every row is trained anew, at the same learning rate and from the seeds that its AUC names; Δ is its difference "
+    "from the whole model. Rare items have fewer than {} training rows, new users fewer than {}. Whole factors, which "
+    "know a training row's own click, are an ablation that leaks: on training rows they say more than they can on test "
+    "rows."
 )
 
 
@@ -39,7 +40,7 @@ def delta_cell(found: Difference) -> Cell:
     """Return a difference as a cell of its own, marked where its interval excludes 0."""
     if np.isnan(found.auc):
         return BLANK
-    cell = Cell(signed(found.auc), found.auc, tuple(line.replace("Δ ", "") for line in difference_lines(found)[:1]))
+    cell = Cell(signed(found.auc), found.auc, (difference_lines(found)[0].removeprefix("Δ "),))
     return marked(cell, DIFFERENT) if found.is_one else cell
 
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from mma4ctr.data.registry import modalities_of, task_of
 from mma4ctr.evaluation import leak_audit
-from mma4ctr.grid.experiments import CAUSAL, EXPERIMENTS, VARIANTS, Point, Setting, Variant, adaptive, experiments_of
+from mma4ctr.grid.experiments import CAUSAL_OF, EXPERIMENTS, VARIANTS, Point, Setting, Variant, adaptive, experiments_of
 from mma4ctr.grid.results import Results
 from mma4ctr.models import registry
 from mma4ctr.published.tables import MODEL
@@ -71,7 +71,7 @@ class TaskRuns:
         self.modalities = modalities_of(results.settings, task)
         self.experiments, self.adaptive = experiments_of(self.modalities), adaptive(self.modalities)
         self.variants = [variant for variant in VARIANTS if self._has_runs(variant)]
-        self.causal = {whole: causal for whole, causal in CAUSAL.items()
+        self.causal = {whole: causal for whole, causal in CAUSAL_OF.items()
                        if whole in self.variants and self._has_runs(causal)}  # fmt: skip
 
     @functools.cached_property

@@ -107,9 +107,9 @@ def gauc_difference(ours: Sequence[Evaluation], reference: Sequence[Evaluation])
     parts = [(metrics.user_aucs(users, labels, score), weight)
              for score, weight in weighted_scores(ours, reference, here, there)]  # fmt: skip
     aucs = np.sum([weight * own for (own, _), weight in parts], axis=0)
-    rows, both = parts[0][0][1], np.isfinite(aucs)
-    gauc = float(np.average(aucs[both], weights=rows[both])) if both.any() else float("nan")
-    return Difference(gauc, *bootstrap.interval(metrics.gauc_replicates(users, aucs, rows, 0)))
+    rows = parts[0][0][1]
+    replicates = metrics.gauc_replicates(users, aucs, rows, 0)
+    return Difference(metrics.mean_of_users(aucs, rows), *bootstrap.interval(replicates))
 
 
 def difference_among(

@@ -11,7 +11,6 @@ import torch
 from mma4ctr import reduction
 from mma4ctr.inputs.content import Content
 from mma4ctr.inputs.gather import Inputs
-from mma4ctr.inputs.rows import TaskRows
 from mma4ctr.models.contract import Batch
 from mma4ctr.protocol import PARTS, PROTOCOLS
 
@@ -40,12 +39,13 @@ class PartContent:
         Row of `users`, and of `items`, of each row of the part.
     """
 
-    def __init__(self, content: Content, task: TaskRows, part: str, device: torch.device, *, every_item: bool = False):
-        rows = task.part(part)
+    def __init__(
+        self, content: Content, rows: np.ndarray, places: np.ndarray, device: torch.device, *, every_item: bool = False
+    ) -> None:
         if content.of_rows is None:
             users, user_places = occurring(content.users, rows[:, 0])
         else:
-            users, user_places = content.of_rows[task.parts[part]], np.arange(len(rows), dtype=np.int32)
+            users, user_places = content.of_rows[places], np.arange(len(rows), dtype=np.int32)
         items, item_places = content.items.copy(), content.places[rows[:, 1]]
         if not every_item:
             items, item_places = occurring(content.items, item_places)
@@ -133,11 +133,12 @@ class Batches:
 
     def __init__(self, inputs: Inputs, part: str, device: torch.device, *, every_item: bool = False) -> None:
         self.inputs, self.needs, self.every_item = inputs, inputs.needs, every_item
-        self.rows = rows = inputs.task.part(part)
+        self.rows, places = inputs.task.part(part), inputs.task.parts[part]
+        rows = self.rows
         self.clicks = torch.from_numpy(rows[:, 2].astype(np.float32)).to(device)
         self.content = None
         if inputs.content:
-            self.content = PartContent(inputs.content, inputs.task, part, device, every_item=every_item)
+            self.content = PartContent(inputs.content, rows, places, device, every_item=every_item)
         self.item_content: torch.Tensor | None = None
         columns: dict[str, np.ndarray] = {}
         if self.content and "content" in self.needs:
@@ -145,7 +146,6 @@ class Batches:
         for name, column in (("user", 0), ("item", 1)):
             if name in self.needs:
                 columns[name] = rows[:, column].astype(np.int64)
-        places = inputs.task.parts[part]
         self.met: Columns = {}  # the items that histories are cut from, and one that stands for none
         for name, histories in (("history", inputs.history), ("unclicked", inputs.unclicked)):
             if histories:

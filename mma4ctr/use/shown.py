@@ -136,7 +136,8 @@ class Shown:
     def _take_content(self, inputs: Inputs, protocol: str, new: np.ndarray | None) -> None:
         content = inputs.content
         assert content is not None
-        part = PartContent(content, inputs.task, PROTOCOLS[protocol].scaled_by["test"], self.device)
+        scaled_by = PROTOCOLS[protocol].scaled_by["test"]
+        part = PartContent(content, inputs.task.part(scaled_by), inputs.task.parts[scaled_by], self.device)
         part.scale(*part.column_range())
         width = content.users.shape[1]
 

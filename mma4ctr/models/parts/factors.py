@@ -17,6 +17,13 @@ from torch.nn import functional
 
 from mma4ctr.models.contract import Batch, Graph, Sizes
 
+EVERY = slice(None)  # chosen clicks: all of them
+
+
+def histories_of(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+    """Return what was clicked and what was passed by, each (rows, length) int64."""
+    return batch.history, batch.unclicked  # type: ignore[return-value]
+
 
 def factors_of(clicks: scipy.sparse.csr_array, rank: int, shrinkage: float) -> np.ndarray:
     """Return the factors (items, rank) float32 of the items of `clicks` (users, items); 0 where there are fewer.
@@ -42,7 +49,7 @@ def factors_of(clicks: scipy.sparse.csr_array, rank: int, shrinkage: float) -> n
     return found
 
 
-def matrix_of(clicks: Graph, chosen: np.ndarray, sizes: Sizes) -> scipy.sparse.csr_array:
+def matrix_of(clicks: Graph, chosen: np.ndarray | slice, sizes: Sizes) -> scipy.sparse.csr_array:
     """Return how often each user clicked each item (users, items + 1) in those clicks that are `chosen` (clicks,)."""
     users, items = clicks.users.numpy()[chosen], clicks.items.numpy()[chosen]
     return scipy.sparse.csr_array((np.ones(len(users)), (users, items)), shape=(sizes.users, sizes.items + 1))
@@ -74,11 +81,15 @@ class SlotFactors(nn.Module):
 
     def __init__(self, clicks: Graph, sizes: Sizes, rank: int, shrinkage: float) -> None:
         super().__init__()
+        table = self._made_of(clicks, sizes, rank, shrinkage)
+        self.register_buffer("table", torch.from_numpy(table), persistent=False)
+
+    def _made_of(self, clicks: Graph, sizes: Sizes, rank: int, shrinkage: float) -> np.ndarray:
         table = np.zeros((sizes.slots + 1, sizes.items + 1, rank), dtype=np.float32)
         slots: np.ndarray = clicks.slots.numpy()  # type: ignore[union-attr]
         for slot in range(1, sizes.slots + 1):
             table[slot] = factors_of(matrix_of(clicks, slots < slot, sizes), rank, shrinkage)
-        self.register_buffer("table", torch.from_numpy(table), persistent=False)
+        return table
 
     def admit(self, items: int) -> None:
         """Make room for new items, which nobody has clicked."""
@@ -92,8 +103,7 @@ class SlotFactors(nn.Module):
     def _sums(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the sums (rows, rank) of the factors of both histories."""
         begins, table = self._begins(batch).unsqueeze(1), self.table.flatten(0, 1)
-        histories: tuple[torch.Tensor, torch.Tensor] = (batch.history, batch.unclicked)  # type: ignore[assignment]
-        clicked, unclicked = (functional.embedding_bag(begins + one, table, mode="sum") for one in histories)
+        clicked, unclicked = (functional.embedding_bag(begins + one, table, mode="sum") for one in histories_of(batch))
         return clicked, unclicked
 
     def forward(self, batch: Batch) -> torch.Tensor:
@@ -116,11 +126,12 @@ class WholeFactors(SlotFactors):
     users: torch.Tensor
 
     def __init__(self, clicks: Graph, sizes: Sizes, rank: int, shrinkage: float) -> None:
-        nn.Module.__init__(self)
-        matrix = matrix_of(clicks, np.ones(len(clicks.users), dtype=bool), sizes)
-        factors = factors_of(matrix, rank, shrinkage)
-        self.register_buffer("table", torch.from_numpy(factors[None]), persistent=False)
-        self.register_buffer("users", torch.from_numpy((matrix @ factors).astype(np.float32)), persistent=False)
+        super().__init__(clicks, sizes, rank, shrinkage)
+        users = matrix_of(clicks, EVERY, sizes) @ self.table[0].numpy()
+        self.register_buffer("users", torch.from_numpy(users.astype(np.float32)), persistent=False)
+
+    def _made_of(self, clicks: Graph, sizes: Sizes, rank: int, shrinkage: float) -> np.ndarray:
+        return factors_of(matrix_of(clicks, EVERY, sizes), rank, shrinkage)[None]
 
     def admit(self, items: int) -> None:
         """Make room for new items, and for an unknown user."""
