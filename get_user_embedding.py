@@ -8,13 +8,13 @@ Writes  user_all_embeddings/: for each task and modality a (users, user_embeddin
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli
 from mma4ctr.catalogue import USER_HISTORIES
 from mma4ctr.protocol import PROTOCOLS
+from mma4ctr.settings import embedding_name
 
 
 @cli.step
@@ -23,14 +23,17 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = cli.step_parser(__doc__)
     cli.add_protocol_argument(parser, PROTOCOLS)
     parser.add_argument("--user_history", choices=USER_HISTORIES,
-                        help="of all rows of a user, or of those before a row (default: of path.json)")  # fmt: skip
+                        help="of all rows of a user, or of those before a row (default: of path.json); what path.json "
+                        "does not say lies below saved/settings/, where mlp.py --user_history finds it")  # fmt: skip
     args = parser.parse_args(argv)
     # late: nobody who asks for --help waits for them
     from mma4ctr.data.registry import chosen
     from mma4ctr.features import build_users
 
     settings = load_path(args.paths)
-    settings = dataclasses.replace(settings, user_history=args.user_history or settings.user_history)
+    if args.user_history:
+        name = embedding_name(settings.user_reduction, args.user_history)
+        settings = build_users.settings_of(settings, name, settings.user_embedding_length)
     for dataset in chosen(settings, args.dataset):
         build_users.user_embeddings(settings, dataset, args.protocol or settings.protocol, force=args.force)
 

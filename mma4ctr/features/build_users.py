@@ -44,19 +44,26 @@ def user_embeddings(settings: Settings, dataset: str, protocol: str, *, force: b
         rebuild(build, write, force=force, quiet=quiet)
 
 
-def with_user_embeddings(settings: Settings, name: str, length: int, dataset: str, protocol: str) -> Settings:
-    """Return settings with user embeddings of another name and length, which are built where they are missing.
+def settings_of(settings: Settings, name: str, length: int) -> Settings:
+    """Return settings with user embeddings of a name and length, and write a path.json of their own.
 
-    Those of path.json itself lie where step 3 puts them, all others in folders of their own.
+    Those of path.json itself stay where they lie, and nothing is written; all others lie in folders of their own.
+    """
+    own = settings.with_embedding(name, length)
+    if own is not settings:
+        disk.write_json(own.file, content_of(own))
+    return own
+
+
+def with_user_embeddings(settings: Settings, name: str, length: int, dataset: str, protocol: str) -> Settings:
+    """Return what `settings_of` does, with the embeddings built where they are missing.
 
     Raises
     ------
     UserError
         If an earlier step has not run, or not since something changed.
     """
-    own = settings.with_embedding(name, length)
-    if own is not settings:
-        disk.write_json(own.file, content_of(own))
+    own = settings_of(settings, name, length)
     user_embeddings(own, dataset, protocol, force=False, quiet=True)
     return own
 

@@ -123,7 +123,12 @@ def test_a_dense_matrix_has_the_embedding_of_each_row(causal: Settings, tmp_path
 def test_causal_is_one_option_of_a_run(tiny: Settings, tmp_path: Path, protocol: str) -> None:
     own = own_runs(tiny, tmp_path)
     asked = ("--paths", str(own.file), "--epochs", "1", "--batch_size", "1024", "--protocol", protocol)
+    step_3 = ("--paths", str(own.file), "--dataset", "wechat", "--protocol", protocol, "--user_history", "causal")
+    get_user_embedding.main(step_3)
+    built = {file: file.stat().st_mtime_ns for file in own.saved_path.rglob("user_all_embeddings/*.npy")}
+    assert len(built) == 6  # two for each modality
     (whole,), (causal,) = (mlp.main([*asked, *more]) for more in ((), ("--user_history", "causal")))
+    assert built == {file: file.stat().st_mtime_ns for file in own.saved_path.rglob("user_all_embeddings/*.npy")}
     metrics = {run: folder.read_metrics(own, run) for run in (whole, causal)}
     assert [metrics[run]["reduction"] for run in (whole, causal)] == ["pca", "pca_causal"]
     assert metrics[whole]["in_features"] == metrics[causal]["in_features"]
