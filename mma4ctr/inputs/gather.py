@@ -69,7 +69,7 @@ def made_of(
         history=histories.earlier(task, 1, length) if "history" in needs else None,
         unclicked=histories.earlier(task, 0, length) if "unclicked" in needs else None,
         counts=counts.earlier(task, known) if "counts" in needs else None,
-        graph=graphs.clicks(task, cut) if "graph" in needs else None,
+        graph=graphs.clicks(task, cut, unclicked="unclicked" in needs) if "graph" in needs else None,
     )  # fmt: skip
 
 

@@ -23,7 +23,7 @@ NEEDS = {
     "unclicked": "the items that the user was shown in the training part before the row and did not click",
     "counts": "how many training rows before the row its user and its item have, and how many clicks",
     "context": "context columns: the device, then those of the data set",
-    "graph": "the clicks of the training part, users and items as nodes",
+    "graph": "the clicks of the training part, users and items as nodes; with `unclicked`, the other rows, too",
     "slot": "the time slot of the row, and of every click of the graph",
 }
 # What models of the seed papers are trained with unless something else is asked for: they overfit in an epoch or two.
@@ -57,6 +57,8 @@ class Batch(NamedTuple):
     slot : (rows,) int64 tensor
         The time slot of each row, from 0; that of a row after all training rows is `Sizes.slots`. A row may see the
         clicks of the slots before its own, and no others: among those of its own slot is the row itself.
+    fixed : (rows, columns) tensor
+        What `Model.fixed` says of the rows, where it was computed beforehand.
     """
 
     user: torch.Tensor | None = None
@@ -68,6 +70,7 @@ class Batch(NamedTuple):
     counts: torch.Tensor | None = None
     context: torch.Tensor | None = None
     slot: torch.Tensor | None = None
+    fixed: torch.Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -109,13 +112,15 @@ class Sizes:
 class Graph(NamedTuple):
     """The clicks of the training part, by user and time: ``users[k]`` clicked ``items[k]`` in slot ``slots[k]``.
 
-    All are (clicks,) int64 tensors on the host; without slots these are None. What `forward` needs of it goes into
+    All are (clicks,) int64 tensors on the host; without slots these are None. `unclicked` has the same of the rows
+    without a click, for a model that needs `unclicked` as well. What `forward` needs of it goes into
     ``register_buffer``, so that it moves to the device with the model.
     """
 
     users: torch.Tensor
     items: torch.Tensor
     slots: torch.Tensor | None = None
+    unclicked: Graph | None = None
 
 
 class Rows(Protocol):
@@ -181,6 +186,13 @@ class Model(nn.Module):
         It stays in buffers, or in parameters that no longer require a gradient: a checkpoint has both. What is drawn
         follows from `seed` alone.
         """
+
+    def fixed(self, batch: Batch) -> torch.Tensor | None:
+        """Return what does not change of rows after `prepare` (rows, columns); None for a model that has no such thing.
+
+        While a model is trained it is computed once for all rows and then in `Batch.fixed`; elsewhere that is None.
+        """
+        return None
 
     def tables(self, item_content: torch.Tensor | None) -> Tables:
         """Return the shared tables: what does not depend on a batch's rows, such as nodes after a graph's convolution.

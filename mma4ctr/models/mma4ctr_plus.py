@@ -17,9 +17,11 @@ from torch import nn
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import EARLY_STOP, Batch, Graph, Model, Rows, Sizes
 from mma4ctr.models.parts.activation_unit import softmax_of_present
-from mma4ctr.models.parts.evidence import RATES, Standardised, rates_of
+from mma4ctr.models.parts.evidence import RATES, Standardised, rates_of, regression_of
 from mma4ctr.models.parts.factors import SlotFactors, WholeFactors, histories_of
 from mma4ctr.models.parts.item_fields import RowFields
+from mma4ctr.models.parts.modalities import Modalities
+from mma4ctr.models.parts.neighbours import Neighbours
 from mma4ctr.models.parts.sequence import require_at_least_0, require_at_least_1, sum_of
 from mma4ctr.models.parts.tower import Tower, require_tower
 from mma4ctr.models.parts.weighted import WeightedItems
@@ -40,16 +42,18 @@ class Config:
     dropout: float = 0.5
     id_dropout: float = 0.0
     slots: int = 32
-    rank: int = 32
-    shrinkage: float = 0.03
+    rank: int = 64
+    shrinkage: float = 0.005
     most_values: int = 0
     modalities: str = ""
     ids: bool = True
     contents: bool = True
     histories: bool = True
     factors: bool = True
+    neighbours: bool = True
     rates: bool = True
     causal: bool = True
+    head_start: bool = True
 
     def __post_init__(self) -> None:
         require_tower(self.hidden, self.activation, self.dropout)
@@ -64,7 +68,7 @@ class Config:
 class MMa4CTRPlus(Model):
     """A tower over [user, context, candidate, both histories as the candidate sees them, what is counted]."""
 
-    version = 2
+    version = 3
     needs: ClassVar[frozenset[str]] = frozenset(
         {"user", "item", "context", "item_content", "history", "unclicked", "counts", "graph", "slot"}
     )
@@ -73,17 +77,20 @@ class MMa4CTRPlus(Model):
     ablations: ClassVar[Mapping[str, Mapping[str, object]]] = MappingProxyType(
         {
             "without content": {"contents": False},
-            "without histories": {"histories": False, "factors": False},
+            "without histories": {"histories": False, "factors": False, "neighbours": False},
             "without attention to histories": {"histories": False},
             "without factors of clicks": {"factors": False},
+            "without neighbours": {"neighbours": False},
             "without rates": {"rates": False},
+            "without a head start": {"head_start": False},
             "without ids": {"ids": False},
-            "whole instead of causal factors": {"causal": False},
+            "whole instead of causal tables": {"causal": False},
             "batch_softmax instead of bce": {"loss": "batch_softmax"},
         }
     )
 
     base_rate: torch.Tensor
+    weights: torch.Tensor
 
     def __init__(self, config: Any, sizes: Sizes, graph: Graph | None = None) -> None:
         super().__init__(config, sizes, graph)
@@ -99,7 +106,11 @@ class MMa4CTRPlus(Model):
         kind = SlotFactors if config.causal else WholeFactors
         self.factors = kind(graph, sizes, config.rank, config.shrinkage) if config.factors else None
         self.register_buffer("base_rate", torch.tensor(0.5))
-        counted = RATES * config.rates + 4 * config.factors
+        chosen = Modalities(sizes, config.modalities) if config.contents else None
+        neighbours = (graph, sizes, config.rank, chosen)
+        self.neighbours = Neighbours(*neighbours, causal=config.causal) if config.neighbours else None
+        counted = RATES * config.rates + 4 * config.factors + (self.neighbours.number if self.neighbours else 0)
+        self.register_buffer("weights", torch.zeros(counted))
         self.standardised = Standardised(counted)
         vectors = self.rows.number + 1 + config.ids + 2 * attended
         self.tower = Tower(vectors * width + counted, config.hidden, config.activation, config.dropout)
@@ -107,21 +118,33 @@ class MMa4CTRPlus(Model):
 
     @torch.no_grad()
     def prepare(self, training: Rows, seed: int) -> None:
-        """Take the click rate of training rows, and the scale of what is counted."""
+        """Take the click rate of training rows, the scale of what is counted, and what that says by itself."""
         order = torch.randperm(len(training), generator=torch.Generator().manual_seed(seed))[:FITTED_ROWS]
         parts = list(training.batches(ROWS_AT_ONCE, order.to(self.base_rate.device)))
-        self.base_rate.copy_(torch.cat([clicks for _, clicks in parts]).mean().clamp(1e-6, 1 - 1e-6))
-        self.standardised.fit(torch.cat([self.counted(batch) for batch, _ in parts]))
+        clicks = torch.cat([clicks for _, clicks in parts])
+        self.base_rate.copy_(clicks.mean().clamp(1e-6, 1 - 1e-6))
+        if self.neighbours is not None:
+            self.neighbours.fit(parts[0][0].item_content, self.base_rate)  # type: ignore[arg-type]
+        counted = torch.cat([self.fixed(batch) for batch, _ in parts])
+        self.standardised.fit(counted)
+        if self.config.head_start:
+            self.weights.copy_(regression_of(self.standardised(counted), clicks))
 
-    def counted(self, batch: Batch) -> torch.Tensor:
-        """Return what is counted of rows (rows, columns): rates, and what factors make of the histories."""
+    def fixed(self, batch: Batch) -> torch.Tensor:
+        """Return what is counted of rows (rows, columns): rates, what factors and neighbours make of histories."""
         counts: torch.Tensor = batch.counts  # type: ignore[assignment]
         found = [rates_of(counts, self.base_rate)[:, : RATES * self.config.rates]]  # no column of it without rates
         if self.factors is not None:
             said = self.factors(batch)
             lengths = torch.stack([self.items.present(one).sum(1) for one in histories_of(batch)], dim=1)
             found += [said, said / lengths.clamp(min=1)]
+        if self.neighbours is not None:
+            found.append(self.neighbours(batch))
         return torch.cat(found, dim=1)
+
+    def counted(self, batch: Batch) -> torch.Tensor:
+        """Return what is counted of rows (rows, columns), as training rows have it."""
+        return self.standardised(self.fixed(batch) if batch.fixed is None else batch.fixed)
 
     def attended(
         self, key: nn.Module, candidate: torch.Tensor, items: torch.Tensor, present: torch.Tensor
@@ -141,9 +164,10 @@ class MMa4CTRPlus(Model):
         for key, items, places in zip(self.keys, histories, recent, strict=True):
             seen = self.attended(key, candidate, items, self.items.present(places))
             found += [seen, seen * candidate]
-        found.append(self.standardised(self.counted(batch)))
+        found.append(self.counted(batch))
         return self.tower(torch.cat(found, dim=1))
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the log-odds (rows,) of a click."""
-        return self.output(self.hidden(batch)).squeeze(1)
+        batch = batch._replace(fixed=self.fixed(batch) if batch.fixed is None else batch.fixed)
+        return self.output(self.hidden(batch)).squeeze(1) + self.counted(batch) @ self.weights

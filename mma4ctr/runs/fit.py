@@ -23,10 +23,10 @@ from mma4ctr.runs import described, folder, rates
 from mma4ctr.runs.run import Run
 from mma4ctr.store import disk, reading
 from mma4ctr.training import threads
-from mma4ctr.training.batches import Batches, batches_of_parts
+from mma4ctr.training.batches import EVALUATION_ROWS, Batches, batches_of_parts
 from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.devices import device_of, engine_of
-from mma4ctr.training.engine import EVALUATION_ROWS, Engine, hidden_of, log_odds_of
+from mma4ctr.training.engine import Engine, hidden_of, log_odds_of
 from mma4ctr.training.trainer import Trainer
 
 

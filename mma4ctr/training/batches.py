@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Iterator
 
@@ -11,9 +12,10 @@ import torch
 from mma4ctr import reduction
 from mma4ctr.inputs.content import Content
 from mma4ctr.inputs.gather import Inputs
-from mma4ctr.models.contract import Batch
+from mma4ctr.models.contract import Batch, Model
 from mma4ctr.protocol import PARTS, PROTOCOLS
 
+EVALUATION_ROWS = 8_192  # rows scored at a time
 Columns = dict[str, torch.Tensor]  # what a batch is gathered by -> (rows, ...) tensor
 
 
@@ -190,6 +192,7 @@ class Batches:
             counts=columns.get("counts"),
             context=columns.get("context"),
             slot=columns.get("slot"),
+            fixed=columns.get("fixed"),
         )
 
     def take(self, places: torch.Tensor) -> tuple[Batch, torch.Tensor]:
@@ -234,7 +237,7 @@ class Batches:
         """
         shown, known = items.reshape(-1), self._of_items
         columns = {name: column.index_select(0, places).repeat(len(items), *(1,) * (column.dim() - 1))
-                   for name, column in self.columns.items()}  # fmt: skip
+                   for name, column in self.columns.items() if name != "fixed"}  # fmt: skip
         if "item" in columns:
             columns["item"] = shown
         if "item_place" in known:
@@ -258,6 +261,26 @@ class Batches:
             batch = dict(zip(columns, parts, strict=True))
             clicks = batch.pop("click")
             yield self._batch(batch, None if memory is None else memory[: len(clicks)]), clicks
+
+
+@contextlib.contextmanager
+def fixed_once(model: Model, *parts: Batches) -> Iterator[None]:
+    """Have what is fixed of the rows of some parts in their batches, computed once for all that is done meanwhile."""
+    try:
+        for part in parts:
+            found = []
+            for batch, _ in part.batches(EVALUATION_ROWS):
+                with torch.no_grad():
+                    one = model.fixed(batch)
+                if one is None:
+                    break
+                found.append(one)
+            if found:
+                part.columns["fixed"] = torch.cat(found)
+        yield
+    finally:
+        for part in parts:
+            part.columns.pop("fixed", None)
 
 
 def batches_of_parts(inputs: Inputs, protocol: str, device: torch.device) -> dict[str, Batches]:

@@ -26,8 +26,8 @@ from torch.nn import functional
 from mma4ctr.cli import UserError
 from mma4ctr.models.contract import Model
 from mma4ctr.schedule import OBSERVED, Schedule
-from mma4ctr.training.batches import Batches
-from mma4ctr.training.engine import EVALUATION_ROWS, Engine, T, log_odds_of, order_of_rows
+from mma4ctr.training.batches import EVALUATION_ROWS, Batches
+from mma4ctr.training.engine import Engine, T, log_odds_of, order_of_rows
 
 BACKENDS = {"cpu": "gloo", "cuda": "nccl"}
 

@@ -18,12 +18,11 @@ from mma4ctr.models.contract import Batch, Model
 from mma4ctr.models.losses import LOSSES, Loss
 from mma4ctr.schedule import Schedule
 from mma4ctr.training.adam import Adam
-from mma4ctr.training.batches import Batches
+from mma4ctr.training.batches import EVALUATION_ROWS, Batches
 from mma4ctr.training.negatives import training_rows
 from mma4ctr.training.tables import Runs, scored
 
 T = TypeVar("T")
-EVALUATION_ROWS = 8_192  # rows scored at a time
 VALIDATION_STREAM = (1,)  # which of the seed's streams of random numbers the order of validation rows comes from
 
 

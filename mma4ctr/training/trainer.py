@@ -24,7 +24,7 @@ from mma4ctr.models.contract import Model
 from mma4ctr.models.layers import initialise
 from mma4ctr.models.losses import starting_bias
 from mma4ctr.schedule import Schedule
-from mma4ctr.training.batches import Batches
+from mma4ctr.training.batches import Batches, fixed_once
 from mma4ctr.training.checkpoints import Checkpoint
 from mma4ctr.training.engine import Engine
 from mma4ctr.training.negatives import click_rate
@@ -184,19 +184,20 @@ class Trainer:
         progress = self.progress
         quiet = None if self.engine.is_first else True  # None: where there is no terminal
         bar = tqdm(total=self.schedule.epochs, initial=len(progress.history), unit="epoch", disable=quiet, leave=False)
-        while not progress.is_finished(self.schedule):
-            started = time.perf_counter()
-            entry = self._epoch(len(progress.history))
-            entry["seconds"] = time.perf_counter() - started
-            progress.train_seconds += entry["seconds"]
-            after_epoch(self.model, entry)
-            progress.history.append(entry)
-            if entry["valid_auc"] > self._best_auc():
-                progress.best_epoch = len(progress.history) - 1
-                self.best = copy.deepcopy(self.model.state_dict()) if self.schedule.patience is not None else {}
-            self._save()
-            bar.update()
-            bar.set_postfix(valid_auc=f"{entry['valid_auc']:.4f}", loss=f"{entry['train_loss']:.4f}")
+        with fixed_once(self.model, self.training, self.validation):
+            while not progress.is_finished(self.schedule):
+                started = time.perf_counter()
+                entry = self._epoch(len(progress.history))
+                entry["seconds"] = time.perf_counter() - started
+                progress.train_seconds += entry["seconds"]
+                after_epoch(self.model, entry)
+                progress.history.append(entry)
+                if entry["valid_auc"] > self._best_auc():
+                    progress.best_epoch = len(progress.history) - 1
+                    self.best = copy.deepcopy(self.model.state_dict()) if self.schedule.patience is not None else {}
+                self._save()
+                bar.update()
+                bar.set_postfix(valid_auc=f"{entry['valid_auc']:.4f}", loss=f"{entry['train_loss']:.4f}")
         bar.close()
         sys.stderr.flush()
         if self.schedule.patience is not None and self.best:

@@ -21,7 +21,7 @@ from small_problem import CPU
 
 NAMES = ("mma4ctr_plus", "mma4ctr_plus_small")
 FITTED = {"history_length": LENGTH, "slots": SLOTS, "attended": 4, "rank": 3}
-WITHOUT = ({"contents": False}, {"histories": False}, {"factors": False}, {"rates": False}, {"causal": False})
+WITHOUT = tuple({name: False} for name in ("contents", "histories", "factors", "neighbours", "rates", "head_start", "causal"))
 
 
 def strong(name: str, **options: object) -> tuple[Model, Batch]:
@@ -84,8 +84,9 @@ def expected_of(model: Model, batch: Batch, row: int) -> float:
     for number, history in enumerate(histories if model.config.histories else []):
         seen = attended(model, batch, number, history, candidate)
         found += [seen, seen * candidate]
-    found.append(model.standardised(model.counted(batch))[row])
-    return float(log_odds(model, torch.cat(found)))
+    counted = model.standardised(model.fixed(batch))[row]
+    found.append(counted)
+    return float(log_odds(model, torch.cat(found)) + counted @ model.weights)
 
 
 @pytest.mark.parametrize(
@@ -102,8 +103,8 @@ def test_log_odds_row_by_row(name: str, options: dict) -> None:
 @torch.no_grad()
 def test_what_is_counted() -> None:
     model, batch = strong("mma4ctr_plus")
-    found, said = model.counted(batch), model.factors(batch)
-    assert found.shape == (40, 11)
+    found, said = model.fixed(batch), model.factors(batch)
+    assert found.shape == (40, 17)
     for column, name in enumerate(("history", "unclicked")):
         lengths = (getattr(batch, name) != model.items.absent).sum(1).clamp(min=1)
         torch.testing.assert_close(found[:, 7 + column], said[:, column])
@@ -115,7 +116,7 @@ def test_what_is_counted() -> None:
 def test_every_part_has_a_part_in_the_score(options: dict) -> None:
     whole, batch = strong("mma4ctr_plus")
     other, _ = strong("mma4ctr_plus", **options)
-    assert number_of_parameters(other) < number_of_parameters(whole) or options == {"causal": False}
+    assert number_of_parameters(other) < number_of_parameters(whole) or set(options) & {"causal", "head_start"}
     assert (whole(batch) - other(batch)).abs().max() > 1e-3
 
 
@@ -153,6 +154,7 @@ def test_the_small_size_has_at_most_30_000_numbers(wechat: bool, contexts: tuple
         users=20_000, items=90_000, item_columns=384, history=200, context=contexts, slots=1, modalities=modalities
     )
     nothing = Graph(*(torch.zeros(0, dtype=torch.int64) for _ in range(3)))
+    nothing = nothing._replace(unclicked=nothing)
     small = registry.build("mma4ctr_plus_small", {"slots": 1}, sizes, nothing)
     assert number_of_parameters(small) <= 30_000
     kept = [values for values in contexts if values <= 100]
@@ -176,7 +178,7 @@ def test_what_is_counted_is_scaled_by_training_rows_and_kept() -> None:
     parts = batches_of_parts(inputs, "clean", CPU)
     model = registry.build("mma4ctr_plus", FITTED, inputs.sizes, inputs.graph)
     model = Trainer(model, parts, dataclasses.replace(FIXED, epochs=1)).run()
-    rows = torch.cat([model.counted(batch) for batch, _ in parts["training"].batches(64)])
+    rows = torch.cat([model.fixed(batch) for batch, _ in parts["training"].batches(64)])
     scaled = model.standardised(rows)
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-4)
     assert float(model.base_rate) == pytest.approx(float(parts["training"].clicks.mean()))

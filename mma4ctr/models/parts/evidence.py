@@ -1,12 +1,15 @@
-"""What is counted of a row as columns for a tower: click rates as log-odds, counts as logarithms, all of one scale."""
+"""What is counted of a row as columns for a tower, all of one scale, and what they say of a click by themselves."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import nn
 
 PRIOR_ROWS = 10.0  # a rate is drawn to the mean rate as by so many rows
 RATES = 7  # columns of `rates_of`
+PENALISED = 0.1  # how much likelihood outweighs the squares of the weights: little, since columns overlap
 
 
 def rates_of(counts: torch.Tensor, base_rate: torch.Tensor) -> torch.Tensor:
@@ -27,6 +30,18 @@ def rates_of(counts: torch.Tensor, base_rate: torch.Tensor) -> torch.Tensor:
     smoothed = (clicked + PRIOR_ROWS * base_rate) / (shown + PRIOR_ROWS)
     log_odds = torch.logit(smoothed) - torch.logit(base_rate)
     return torch.cat((log_odds, log_odds.sum(1, keepdim=True), torch.log1p(counts)), dim=1)
+
+
+def regression_of(values: torch.Tensor, clicks: torch.Tensor) -> torch.Tensor:
+    """Return the weights (columns,) float32 of values (rows, columns) in a logistic regression of clicks (rows,).
+
+    Its constant is left out, which the bias of an output starts from.
+    """
+    found, labels = values.double().cpu().numpy(), clicks.cpu().numpy()
+    if found.shape[1] == 0 or labels.min() == labels.max():
+        return torch.zeros(found.shape[1])
+    fitted = LogisticRegression(C=PENALISED, max_iter=1_000).fit(found, labels)
+    return torch.from_numpy(fitted.coef_[0].astype(np.float32))
 
 
 class Standardised(nn.Module):

@@ -25,6 +25,25 @@ def histories_of(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
     return batch.history, batch.unclicked  # type: ignore[return-value]
 
 
+def largest(matrix: scipy.sparse.csr_array, rank: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the largest singular values of a matrix (users, items) and their right vectors; 0 where there are fewer.
+
+    Returns
+    -------
+    (rank,) float32 array
+    (items, rank) float32 array
+    """
+    found, vectors = np.zeros(rank, dtype=np.float32), np.zeros((matrix.shape[1], rank), dtype=np.float32)
+    users, items = (np.flatnonzero(np.bincount(places)) for places in matrix.nonzero())
+    known = matrix[users][:, items]
+    kept = min(rank, min(known.shape) - 1)  # what the solver can find
+    if kept >= 1:
+        start = np.random.default_rng(0).standard_normal(min(known.shape))  # any fixed one makes the result repeatable
+        _, values, rows = scipy.sparse.linalg.svds(known, k=kept, v0=start)
+        found[:kept], vectors[items, :kept] = values, rows.T
+    return found, vectors
+
+
 def factors_of(clicks: scipy.sparse.csr_array, rank: int, shrinkage: float) -> np.ndarray:
     """Return the factors (items, rank) float32 of the items of `clicks` (users, items); 0 where there are fewer.
 
@@ -36,17 +55,9 @@ def factors_of(clicks: scipy.sparse.csr_array, rank: int, shrinkage: float) -> n
     shrinkage : float
         The penalty for each click: twice the users who click alike have the same factors.
     """
-    found = np.zeros((clicks.shape[1], rank), dtype=np.float32)
-    users, items = (np.flatnonzero(clicks.sum(axis)) for axis in (1, 0))
-    known = clicks[users][:, items]
-    kept = min(rank, min(known.shape) - 1)  # what the solver can find
-    if kept < 1:
-        return found
-    start = np.random.default_rng(0).standard_normal(min(known.shape))  # any fixed one makes the result repeatable
-    _, values, vectors = scipy.sparse.linalg.svds(known, k=kept, v0=start)
-    shares = values**2 / (values**2 + shrinkage * known.sum())
-    found[items, :kept] = vectors.T * np.sqrt(shares)
-    return found
+    values, vectors = largest(clicks, rank)
+    shares = values**2 / (values**2 + shrinkage * clicks.sum()) if clicks.nnz else values
+    return vectors * np.sqrt(shares, dtype=np.float32)
 
 
 def matrix_of(clicks: Graph, chosen: np.ndarray | slice, sizes: Sizes) -> scipy.sparse.csr_array:
