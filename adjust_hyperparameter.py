@@ -8,7 +8,7 @@ One run serves every number of epochs that it passes through. Killed at any mome
 was. Afterwards viewer.py writes the tables and figures.
 
 With --models, the models of the package are trained on the same rows instead: each at some learning rates from one
-seed, then, from all seeds, at the one with the highest validation AUC.
+seed, then, at the best of them, with some weight decays, then, from all seeds, at what has the highest validation AUC.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
                       help="what each of --models is tried at (default: "
                       f"{' '.join(f'{rate:g}' for rate in RATES)})")  # fmt: skip
     made.add_argument("--weight_decays", nargs="+", type=weight_decay, default=[], metavar="DECAY",
-                      help="likewise, each with each rate (default: the model's own)")  # fmt: skip
+                      help="each with the best of the rates, beside the model's own (default: none)")  # fmt: skip
     made.add_argument("--ablations", action="store_true",
                       help="then --models without each of their parts, those that have such experiments")  # fmt: skip
     made.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS), help="default: both")

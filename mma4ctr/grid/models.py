@@ -1,7 +1,7 @@
 """Every model on the same rows with the same budget: what is tried from one seed, then the best of it from all seeds.
 
-Learning rates are tried, and weight decays where some are given, each with each. Which is best say the validation rows
-alone. What else a model is trained with are its own defaults.
+Learning rates are tried, then weight decays at the best of them where some are given. Which is best say the validation
+rows alone. What else a model is trained with are its own defaults.
 """
 
 from __future__ import annotations
@@ -85,12 +85,10 @@ class Trial:
 
 
 def trials(
-    tasks: Iterable[str], protocols: Iterable[str], models: Iterable[str], rates: Sequence[float],
-    decays: Sequence[float] = (),
-) -> list[Trial]:  # fmt: skip
-    """Return what is tried from the first seed: every model at every learning rate, with every weight decay if any."""
-    every = itertools.product(tasks, protocols, models, rates, decays or (None,))
-    return [Trial(task, protocol, model, rate, 0, decay) for task, protocol, model, rate, decay in every]
+    tasks: Iterable[str], protocols: Iterable[str], models: Iterable[str], rates: Iterable[float]
+) -> list[Trial]:
+    """Return what is tried from the first seed: every model at every learning rate, with its own weight decay."""
+    return [Trial(*every, seed=0) for every in itertools.product(tasks, protocols, models, rates)]
 
 
 def best(settings: Settings, tried: Iterable[Trial]) -> list[Trial]:
@@ -100,6 +98,11 @@ def best(settings: Settings, tried: Iterable[Trial]) -> list[Trial]:
         if trial.is_finished(settings):
             groups.setdefault((trial.task, trial.protocol, trial.model), []).append(trial)
     return [max(group, key=lambda trial: trial.valid_auc(settings)) for group in groups.values()]
+
+
+def decayed(settings: Settings, tried: Iterable[Trial], decays: Sequence[float]) -> list[Trial]:
+    """Return the best of what ran, with each weight decay."""
+    return [dataclasses.replace(one, weight_decay=decay) for one in best(settings, tried) for decay in decays]
 
 
 def chosen(settings: Settings, tried: Iterable[Trial], seeds: int) -> list[Trial]:

@@ -13,7 +13,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.executor import DaskExecutor, Executor, connected
 from mma4ctr.grid import plan, pool
 from mma4ctr.grid.experiments import Variant, points
-from mma4ctr.grid.models import Trial, ablated, chosen, models_called, trials
+from mma4ctr.grid.models import Trial, ablated, chosen, decayed, models_called, trials
 from mma4ctr.grid.results import Results
 from mma4ctr.runs import folder
 from mma4ctr.settings import Settings
@@ -54,14 +54,17 @@ class Asked:
 
     def stages(self, settings: Settings) -> dict[str, Callable[[], list[Trial]]]:
         """Return what is run one after another, by its title: each stage depends on what ran in those before it."""
-        tried = self.trials()
-        found = {"learning rates": lambda: tried, "other seeds": lambda: chosen(settings, tried, self.seeds)}
-        return found | ({"ablations": lambda: ablated(settings, tried, self.seeds)} if self.ablations else {})
+        rates = trials(self.tasks, self.protocols, models_called(self.models), self.learning_rates)
 
-    def trials(self) -> list[Trial]:
-        """Return what the models are tried at."""
-        return trials(self.tasks, self.protocols, models_called(self.models), self.learning_rates,
-                      self.weight_decays)  # fmt: skip
+        def decays() -> list[Trial]:
+            return decayed(settings, rates, self.weight_decays)
+
+        return {
+            "learning rates": lambda: rates,
+            **({"weight decays": decays} if self.weight_decays else {}),
+            "other seeds": lambda: chosen(settings, rates + decays(), self.seeds),
+            **({"ablations": lambda: ablated(settings, rates + decays(), self.seeds)} if self.ablations else {}),
+        }
 
 
 def duration(seconds: float) -> str:
@@ -108,8 +111,8 @@ def list_models(settings: Settings, asked: Asked) -> None:
     for name in dict.fromkeys(trial.model for trial in listed):
         own = {trial for trial in listed if trial.model == name}
         print(f"{name}: {len(own)} runs, {len(own & finished)} finished, {len(own - finished)} to do")
-    print(f"{len(listed)} runs, {len(finished)} of them finished; {len(listed) - len(finished)} to run, then the other "
-          f"seeds of the best rates; time {UNKNOWN}")  # fmt: skip
+    print(f"{len(listed)} runs, {len(finished)} of them finished; {len(listed) - len(finished)} to run, then what "
+          f"depends on them: {', '.join(list(asked.stages(settings))[1:])}; time {UNKNOWN}")  # fmt: skip
 
 
 def progress() -> Progress:

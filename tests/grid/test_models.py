@@ -27,7 +27,8 @@ def test_the_best_rate_on_validation_rows_is_run_from_every_seed(
     monkeypatch.setattr(pool, "run_all", here)  # in this process: those of the grid have tests of their own
     paths = own_runs(tiny, tmp_path)
     words = ["--paths", str(paths.file), *OPTIONS, "--seeds", "3"]
-    adjust_hyperparameter.main([*words, "--dry_run"])
+    adjust_hyperparameter.main([*words, "--weight_decays", "0.0001", "--dry_run"])
+    assert "then what depends on them: weight decays, other seeds; time" in capsys.readouterr().out
     assert not list(runs.all_metrics(paths))
     adjust_hyperparameter.main(words)
     ran = [finished.load(paths, one) for one in runs.all_metrics(paths) if one.get("model") == "dnn"]
@@ -46,22 +47,30 @@ def test_the_best_rate_on_validation_rows_is_run_from_every_seed(
     capsys.readouterr()
     adjust_hyperparameter.main(words)
     said = capsys.readouterr().out
+    assert "weight decays" not in said
     assert "2 runs, 2 of them finished before" in said and "other seeds: 2 runs, 2 of them finished before" in said
 
 
-def test_weight_decays_are_tried_with_each_rate(tiny: Settings) -> None:
-    tried = models.trials(["wechat"], ["clean"], ["dnn"], [0.01, 0.001], [0.0, 0.0001])
-    assert [(one.learning_rate, one.weight_decay) for one in tried] == [
-        (0.01, 0),
-        (0.01, 1e-4),
-        (0.001, 0),
-        (0.001, 1e-4),
+def test_weight_decays_are_tried_at_the_best_rate(tiny: Settings, tmp_path: Path) -> None:
+    paths = own_runs(tiny, tmp_path)
+    rates = models.trials(["wechat"], ["clean"], ["dnn", "din"], [0.00001, 0.01])
+    assert models.decayed(paths, rates, [0.0001]) == []  # nothing has been tried yet
+    for trial in rates[:2]:
+        trial.do(paths)
+    best = max(rates[:2], key=lambda trial: trial.valid_auc(paths))
+    decays = models.decayed(paths, rates, [0.0, 0.0001])
+    assert [(one.model, one.learning_rate, one.weight_decay) for one in decays] == [
+        ("dnn", best.learning_rate, 0),
+        ("dnn", best.learning_rate, 0.0001),
     ]
-    configs = [one.run(tiny).config for one in tried]
-    assert [one["weight_decay"] for one in configs] == [0, 1e-4, 0, 1e-4]
-    assert "weight_decay=0.0001, seed=0" in str(tried[1])
-    (own,) = models.trials(["wechat"], ["clean"], ["mma4ctr_plus"], [0.01])
-    assert own.run(tiny).config["weight_decay"] == 1e-4 and "decay" not in str(own)
+    own, other = (one.run(paths) for one in decays)
+    assert own.id == best.run(paths).id and other.config["weight_decay"] == 0.0001
+    assert "weight_decay=0.0001, seed=0" in str(decays[1])
+    decays[1].do(paths)
+    (winner,) = models.best(paths, rates + decays)
+    assert winner.valid_auc(paths) == max(one.valid_auc(paths) for one in (*rates[:2], *decays))
+    (whole,) = models.trials(["wechat"], ["clean"], ["mma4ctr_plus"], [0.01])
+    assert whole.run(paths).config["weight_decay"] == 1e-4 and "decay" not in str(whole)
 
 
 def test_all_are_all_but_the_one_with_experiments() -> None:

@@ -21,7 +21,8 @@ from small_problem import CPU
 
 NAMES = ("mma4ctr_plus", "mma4ctr_plus_small")
 FITTED = {"history_length": LENGTH, "slots": SLOTS, "attended": 4, "rank": 3}
-WITHOUT = tuple({name: False} for name in ("contents", "histories", "factors", "neighbours", "rates", "head_start", "causal"))
+PARTS = ("contents", "histories", "factors", "neighbours", "rates", "head_start", "causal")
+WITHOUT = tuple({name: False} for name in PARTS)
 
 
 def strong(name: str, **options: object) -> tuple[Model, Batch]:

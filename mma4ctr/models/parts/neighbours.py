@@ -106,6 +106,7 @@ class Neighbours(nn.Module):
         super().__init__()
         self.absent, self.modalities, self.causal = sizes.items, modalities, causal
         self.number = COLUMNS + (len(modalities) if modalities else 0)
+        assert shown.unclicked is not None
         parts = (shown, shown.unclicked)
         users, items, slots = (torch.cat([getattr(part, name) for part in parts]).numpy()
                                for name in ("users", "items", "slots"))  # fmt: skip
