@@ -4,7 +4,7 @@ A rating of 4 or 5 is a click. Content are the words of titles (textual) and the
 baselines and the label-rate predictors are trained and tested on the same rows under the clean protocol, each from
 several seeds. Each model stands in the table after the number of epochs, of those that it was tested after, that has
 the highest mean AUC on the validation rows. With --models, other models of the package are trained, too, each at the
-learning rate that is best on the validation rows. What has not changed since the last time is not done again.
+learning rate and with the weight decay that are best on the validation rows. What has not changed since the last time is not done again.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from mma4ctr.settings import RAW_FOLDER
 
 DATASET = "ml100k_recbole"
 LONGEST = 50  # epochs of MMa4CTR
+WEIGHT_DECAY = 0.0001  # what each other model is tried with beside its own
 EXPERIMENTS = ("performance", "single_modal", "two_modal_cross")
 # Models of RecBole -> after how many epochs they are tested. Those that read histories take longer and overfit sooner.
 BASELINES = {
@@ -78,7 +79,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--reduction", "pca", "--experiment", *EXPERIMENTS,
          "--longest", str(LONGEST), *seeds)  # fmt: skip
     if args.models:
-        call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--models", *args.models, *seeds, "--jobs", "2")
+        call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--models", *args.models, "--weight_decays",
+             str(WEIGHT_DECAY), *seeds, "--jobs", "2")  # fmt: skip
     for models, tested in BASELINES.items():
         call(comp.main, *here, "--setting", "clean", "--models", *models, "--epochs", *map(str, tested),
              "--config", str(OPTIONS), *seeds)  # fmt: skip

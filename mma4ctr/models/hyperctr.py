@@ -93,7 +93,7 @@ class HyperCTR(Model):
 
     def _incidences(self, seed: int) -> list[Incidence]:
         """Return the hyperedges of users and of items by the interests; with `convolution` graph those of both."""
-        users, items, slots = (column.numpy() for column in self.clicks)  # type: ignore[union-attr]
+        users, items, slots = (column.numpy() for column in self.clicks[:3])  # type: ignore[union-attr]
         sizes, most = self.sizes, self.config.neighbours
         if not self.is_hyper:
             return [pairs_of(users, items, slots, (sizes.users, sizes.items), sizes.slots)]
