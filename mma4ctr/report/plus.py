@@ -30,7 +30,7 @@ CAUSAL_NOTE = (
 )
 PARTS_NOTE = (
     "Every row is trained anew, at the same learning rate and from the seeds that its AUC names; Δ is its difference "
-    "from the whole model. Rare items have fewer than {} training rows, new users fewer than {}. Whole factors, which "
+    "from the whole model. Rare items have fewer than {} training rows, new users fewer than {}. Whole tables, which "
     "know a training row's own click, are an ablation that leaks: on training rows they say more than they can on test "
     "rows."
 )

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mma4ctr.models.contract import Batch, Graph, Sizes
-from mma4ctr.models.parts.evidence import Standardised, rates_of
+from mma4ctr.models.parts.evidence import PENALISED, Standardised, rates_of, regression_of
 from mma4ctr.models.parts.factors import SlotFactors, WholeFactors, factors_of
 
 USERS, ITEMS, SLOTS, RANK = 30, 8, 3, 7
@@ -161,3 +161,24 @@ def test_standardised_columns_have_mean_0_and_deviation_1() -> None:
     found = scale(values).double()
     np.testing.assert_allclose(found.mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(found.std(0, correction=0), [1, 1, 0], atol=1e-5)
+
+
+@given(seed=st.integers(0, 2**32 - 1))
+def test_the_regression_is_at_its_optimum(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = rng.standard_normal((300, 3))
+    clicks = (rng.random(300) < 1 / (1 + np.exp(-values @ [1.0, -0.5, 0.0] - 0.3))).astype(np.float32)
+    found = regression_of(torch.from_numpy(values), torch.from_numpy(clicks)).double().numpy()
+    shift = lambda bias: 1 / (1 + np.exp(-(values @ found + bias))) - clicks  # noqa: E731
+    low, high = -10.0, 10.0
+    for _ in range(60):  # the constant that is left out
+        middle = (low + high) / 2
+        low, high = (middle, high) if shift(middle).sum() < 0 else (low, middle)
+    gradient = PENALISED * values.T @ shift(low) + found
+    np.testing.assert_allclose(gradient, 0, atol=0.05)
+
+
+def test_the_regression_of_one_class_or_of_no_columns_says_nothing() -> None:
+    values = torch.randn(20, 3)
+    assert not regression_of(values, torch.ones(20)).any()
+    assert regression_of(values[:, :0], torch.arange(20) % 2).shape == (0,)

@@ -184,7 +184,23 @@ def test_what_is_counted_is_scaled_by_training_rows_and_kept() -> None:
     np.testing.assert_allclose(scaled.mean(0), 0, atol=1e-4)
     assert float(model.base_rate) == pytest.approx(float(parts["training"].clicks.mean()))
     assert "table" not in "".join(model.state_dict())
-    assert {"base_rate", "standardised.mean", "standardised.deviation"} <= set(model.state_dict())
+    assert {"base_rate", "weights", "standardised.mean", "standardised.deviation"} <= set(model.state_dict())
+
+
+def test_a_head_start_is_what_counts_say_by_themselves() -> None:
+    inputs, _ = problem_for("mma4ctr_plus", signal=4.0, rows=1500)
+    rows = batches_of_parts(inputs, "clean", CPU)["training"]
+    model = registry.build("mma4ctr_plus", FITTED, inputs.sizes, inputs.graph).eval()
+    initialise(model, 0, 0, 0.0)
+    model.prepare(rows, 0)
+    batch, clicks = next(rows.batches(len(rows)))
+    with torch.no_grad():
+        said = model.counted(batch) @ model.weights
+        torch.testing.assert_close(model(batch) - model.output(model.hidden(batch)).squeeze(1), said)
+    assert said[clicks == 1].mean() > said[clicks == 0].mean() + 0.1
+    without = registry.build("mma4ctr_plus", {**FITTED, "head_start": False}, inputs.sizes, inputs.graph)
+    without.prepare(rows, 0)
+    assert not without.weights.any()
 
 
 @pytest.mark.parametrize(
