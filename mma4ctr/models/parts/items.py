@@ -86,6 +86,8 @@ class Items(nn.Module):
         Of a vector.
     ids, contents : bool
         Whether the id, and the content, play a part.
+    projection : nn.Module, optional
+        Of content (..., item columns); a linear layer where it is left out.
 
     Raises
     ------
@@ -93,12 +95,16 @@ class Items(nn.Module):
         If neither does.
     """
 
-    def __init__(self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True) -> None:
+    def __init__(
+        self, sizes: Sizes, width: int, *, ids: bool = True, contents: bool = True, projection: nn.Module | None = None
+    ) -> None:
         super().__init__()
         require_something(ids=ids, contents=contents)
         self.absent = sizes.items  # the index that stands for no item
         self.ids = Table(sizes.items + 1, width, padding_idx=sizes.items) if ids else None
-        self.contents: nn.Module | None = nn.Linear(sizes.item_columns, width, bias=False) if contents else None
+        self.contents: nn.Module | None = None
+        if contents:
+            self.contents = projection or nn.Linear(sizes.item_columns, width, bias=False)
         self.held: torch.Tensor | None = None
 
     def admit(self, items: int) -> None:

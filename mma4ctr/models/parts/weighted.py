@@ -66,6 +66,5 @@ class WeightedItems(Items):
     """
 
     def __init__(self, sizes: Sizes, width: int, chosen: str, *, ids: bool = True, contents: bool = True) -> None:
-        super().__init__(sizes, width, ids=ids, contents=contents)
-        if contents:
-            self.contents = WeightedProjection(sizes, width, chosen)
+        projection = WeightedProjection(sizes, width, chosen) if contents else None
+        super().__init__(sizes, width, ids=ids, contents=contents, projection=projection)
