@@ -8,7 +8,7 @@ One run serves every number of epochs that it passes through. Killed at any mome
 was. Afterwards viewer.py writes the tables and figures.
 
 With --models, the models of the package are trained on the same rows instead: each at some learning rates from one
-seed, then, at the best of them, with some weight decays, then, from all seeds, at what has the highest validation AUC.
+seed, then, at the best of them, with what --also says, then, from all seeds, at what has the highest validation AUC.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 
 from load_path import load_path
 from mma4ctr import cli
-from mma4ctr.arguments import at_least_1, learning_rate, weight_decay
+from mma4ctr.arguments import REGULARISATIONS, at_least_1, learning_rate, regularisation
 from mma4ctr.catalogue import USER_REDUCTIONS
 from mma4ctr.ending import from_here
 from mma4ctr.grid.experiments import EVERY, EXPERIMENTS, RATES
@@ -42,8 +42,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--learning_rates", nargs="+", type=learning_rate, default=list(RATES), metavar="RATE",
                       help="what each of --models is tried at (default: "
                       f"{' '.join(f'{rate:g}' for rate in RATES)})")  # fmt: skip
-    made.add_argument("--weight_decays", nargs="+", type=weight_decay, default=[], metavar="DECAY",
-                      help="each with the best of the rates, beside the model's own (default: none)")  # fmt: skip
+    made.add_argument("--also", nargs="+", type=regularisation, default=[], metavar="NAME=VALUE",
+                      help="each tried at the best of the rates, for models that have it, beside the model's own: "
+                      f"{' or '.join(REGULARISATIONS)} (default: none)")  # fmt: skip
     made.add_argument("--ablations", action="store_true",
                       help="then --models without each of their parts, those that have such experiments")  # fmt: skip
     made.add_argument("--protocol", nargs="+", choices=PROTOCOLS, default=list(PROTOCOLS), help="default: both")
@@ -75,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> None:
                             "it, with --jobs or --scheduler")  # fmt: skip
     asked = running.Asked(
         tuple(chosen_tasks(settings, args.dataset)), tuple(args.protocol), tuple(args.reduction),
-        tuple(args.experiment), tuple(args.models or ()), tuple(args.learning_rates), tuple(args.weight_decays),
+        tuple(args.experiment), tuple(args.models or ()), tuple(args.learning_rates), tuple(args.also),
         args.ablations, args.seeds, args.longest, args.jobs, args.scheduler,
     )  # fmt: skip
     if args.ablations and not args.models:

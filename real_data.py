@@ -28,7 +28,7 @@ from mma4ctr.settings import RAW_FOLDER
 
 DATASET = "ml100k_recbole"
 LONGEST = 50  # epochs of MMa4CTR
-WEIGHT_DECAY = 0.0001  # what each other model is tried with beside its own
+ALSO = ("weight_decay=0.0001", "id_dropout=0.8")  # what other models are tried with, each that has it
 EXPERIMENTS = ("performance", "single_modal", "two_modal_cross")
 # Models of RecBole -> after how many epochs they are tested. Those that read histories take longer and overfit sooner.
 BASELINES = {
@@ -80,8 +80,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--reduction", "pca", "--experiment", *EXPERIMENTS,
          "--longest", str(LONGEST), *seeds)  # fmt: skip
     if args.models:
-        call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--models", *args.models, "--weight_decays",
-             str(WEIGHT_DECAY), *seeds, "--jobs", "2")  # fmt: skip
+        call(adjust_hyperparameter.main, *here, "--protocol", "clean", "--models", *args.models, "--also", *ALSO,
+             *seeds, "--jobs", "2")  # fmt: skip
     for models, tested in BASELINES.items():
         call(comp.main, *here, "--setting", "clean", "--models", *models, "--epochs", *map(str, tested),
              "--config", str(OPTIONS), *seeds)  # fmt: skip

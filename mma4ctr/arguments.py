@@ -60,6 +60,20 @@ def weight_decay(text: str) -> float:
     return 0.0 if text in ("0", "0.0") else learning_rate(text)
 
 
+# What --also takes: name -> what reads its value.
+REGULARISATIONS = {"weight_decay": weight_decay, "id_dropout": share}
+
+
+def regularisation(text: str) -> tuple[str, float]:
+    """Read ``name=value``, the name being one of `REGULARISATIONS`."""
+    name, _, value = text.partition("=")
+    if name not in REGULARISATIONS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r:.60} is not {' or '.join(f'{one}=NUMBER' for one in REGULARISATIONS)}"
+        )
+    return name, REGULARISATIONS[name](value)
+
+
 def seed(text: str) -> int:
     """Read a seed: a whole number of 0 or more."""
     if not (text.isascii() and text.isdecimal()) or int(text) > MOST:

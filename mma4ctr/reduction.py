@@ -15,7 +15,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import scipy.linalg
 import scipy.sparse
-import scipy.sparse.linalg
+
+from mma4ctr.eigen import largest_eigen
 
 CHUNK = 8_192  # rows that are widened to float64 at a time: few enough to stay in the cache
 DENSE_LIMIT = 2_000  # the widest covariance that is written out; wider ones are only multiplied by vectors
@@ -183,13 +184,10 @@ def _leading_eigen(rows: Rows, mean: np.ndarray, share: float, total: float) -> 
     def covariance_times(vector: np.ndarray) -> np.ndarray:
         return rows.total(scatter_times, mean, vector.ravel()) / (count - 1)
 
-    operator = scipy.sparse.linalg.LinearOperator((columns, columns), matvec=covariance_times, dtype=np.float64)
-    start = np.random.default_rng(0).standard_normal(columns)  # any fixed start makes the result repeatable
     wanted = 128
     while True:
         wanted = min(wanted, columns - 1)
-        variances, axes = scipy.sparse.linalg.eigsh(operator, k=wanted, which="LA", v0=start)
-        variances, axes = variances[::-1], axes[:, ::-1]
+        variances, axes = largest_eigen(covariance_times, columns, wanted)
         if variances.sum() >= share * total or wanted == columns - 1:
             return variances, axes
         wanted *= 2

@@ -1,7 +1,7 @@
 """Every model on the same rows with the same budget: what is tried from one seed, then the best of it from all seeds.
 
-Learning rates are tried, then weight decays at the best of them where some are given. Which is best say the validation
-rows alone. What else a model is trained with are its own defaults.
+Learning rates are tried, then what else is to be tried at the best of them. Which is best say the validation rows
+alone. What else a model is trained with are its own defaults.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ def models_called(names: Sequence[str]) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class Trial:
-    """A model, trained for a task at a learning rate, and a weight decay unless it is the model's own, from a seed."""
+    """A model, trained for a task at a learning rate from a seed, and with something else than is its own."""
 
     task: str
     protocol: str
     model: str
     learning_rate: float
     seed: int
-    weight_decay: float | None = None
+    also: tuple[tuple[str, float], ...] = ()  # fields of its schedule or configuration
     ablation: str = ""
 
     def run(self, settings: Settings) -> Run:
@@ -60,9 +60,8 @@ class Trial:
         """
         usual, modalities = dict(registry.load(self.model).schedule), modalities_of(settings, self.task)
         changes = registry.ablations_of(self.model, modalities)[self.ablation] if self.ablation else {}
-        options, own = registry.split_changes(self.model, changes)
-        decay = {} if self.weight_decay is None else {"weight_decay": self.weight_decay}
-        told: dict = {**usual, **own, **decay, "learning_rate": self.learning_rate, "seed": self.seed}
+        options, own = registry.split_changes(self.model, {**dict(self.also), **changes})
+        told: dict = {**usual, **own, "learning_rate": self.learning_rate, "seed": self.seed}
         return native(settings, self.task, default_feature(modalities), self.protocol, Schedule(**told),
                       device_of("auto").type, self.model, options)  # fmt: skip
 
@@ -80,8 +79,8 @@ class Trial:
 
     def __str__(self) -> str:
         what = (self.task, self.protocol, self.model, *([self.ablation] if self.ablation else []))
-        decay = "" if self.weight_decay is None else f", weight_decay={self.weight_decay:g}"
-        return f"{', '.join(what)}, learning_rate={self.learning_rate:g}{decay}, seed={self.seed}"
+        also = "".join(f", {name}={value:g}" for name, value in self.also)
+        return f"{', '.join(what)}, learning_rate={self.learning_rate:g}{also}, seed={self.seed}"
 
 
 def trials(
@@ -100,9 +99,14 @@ def best(settings: Settings, tried: Iterable[Trial]) -> list[Trial]:
     return [max(group, key=lambda trial: trial.valid_auc(settings)) for group in groups.values()]
 
 
-def decayed(settings: Settings, tried: Iterable[Trial], decays: Sequence[float]) -> list[Trial]:
-    """Return the best of what ran, with each weight decay."""
-    return [dataclasses.replace(one, weight_decay=decay) for one in best(settings, tried) for decay in decays]
+def tried_also(settings: Settings, tried: Iterable[Trial], also: Iterable[tuple[str, float]]) -> list[Trial]:
+    """Return the best of what ran, with each of what is to be tried besides, a name and a value, that it has."""
+    of_schedule = {field.name for field in dataclasses.fields(Schedule)}
+    found = []
+    for one in best(settings, tried):
+        has = of_schedule | {field.name for field in dataclasses.fields(registry.load(one.model).Config)}
+        found += [dataclasses.replace(one, also=((name, value),)) for name, value in also if name in has]
+    return found
 
 
 def chosen(settings: Settings, tried: Iterable[Trial], seeds: int) -> list[Trial]:

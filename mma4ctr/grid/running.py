@@ -13,7 +13,7 @@ from mma4ctr.cli import UserError
 from mma4ctr.executor import DaskExecutor, Executor, connected
 from mma4ctr.grid import plan, pool
 from mma4ctr.grid.experiments import Variant, points
-from mma4ctr.grid.models import Trial, ablated, chosen, decayed, models_called, trials
+from mma4ctr.grid.models import Trial, ablated, chosen, models_called, trials, tried_also
 from mma4ctr.grid.results import Results
 from mma4ctr.runs import folder
 from mma4ctr.settings import Settings
@@ -32,7 +32,7 @@ class Asked:
     experiments: tuple[str, ...]
     models: tuple[str, ...]
     learning_rates: tuple[float, ...]
-    weight_decays: tuple[float, ...]
+    also: tuple[tuple[str, float], ...]
     ablations: bool
     seeds: int
     longest: int
@@ -56,14 +56,14 @@ class Asked:
         """Return what is run one after another, by its title: each stage depends on what ran in those before it."""
         rates = trials(self.tasks, self.protocols, models_called(self.models), self.learning_rates)
 
-        def decays() -> list[Trial]:
-            return decayed(settings, rates, self.weight_decays)
+        def also() -> list[Trial]:
+            return tried_also(settings, rates, self.also)
 
         return {
             "learning rates": lambda: rates,
-            **({"weight decays": decays} if self.weight_decays else {}),
-            "other seeds": lambda: chosen(settings, rates + decays(), self.seeds),
-            **({"ablations": lambda: ablated(settings, rates + decays(), self.seeds)} if self.ablations else {}),
+            **({"at the best rates": also} if self.also else {}),
+            "other seeds": lambda: chosen(settings, rates + also(), self.seeds),
+            **({"ablations": lambda: ablated(settings, rates + also(), self.seeds)} if self.ablations else {}),
         }
 
 

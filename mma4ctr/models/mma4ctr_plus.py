@@ -68,7 +68,7 @@ class Config:
 class MMa4CTRPlus(Model):
     """A tower over [user, context, candidate, both histories as the candidate sees them, what is counted]."""
 
-    version = 3
+    version = 4
     needs: ClassVar[frozenset[str]] = frozenset(
         {"user", "item", "context", "item_content", "history", "unclicked", "counts", "graph", "slot"}
     )
@@ -98,7 +98,7 @@ class MMa4CTRPlus(Model):
         self.config, width = config, config.embedding
         self.items = WeightedItems(sizes, width, config.modalities, ids=config.ids, contents=config.contents)
         self.rows = RowFields(sizes, width, users=config.ids, most_values=config.most_values)
-        for table in (self.items.ids, self.rows.users):
+        for table in (self.items.ids, self.rows.users, self.rows.contexts):
             if table is not None:
                 table.dropout = config.id_dropout
         attended = 2 if config.histories else 0  # what was clicked, and what was passed by

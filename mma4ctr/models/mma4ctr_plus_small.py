@@ -16,8 +16,10 @@ class Config(mma4ctr_plus.Config):
     embedding: int = 16
     hidden: tuple[int, ...] = (64, 32)
     dropout: float = 0.3
+    shrinkage: float = 0.03
     most_values: int = 100
     ids: bool = False
+    head_start: bool = False
 
 
 class MMa4CTRPlusSmall(mma4ctr_plus.MMa4CTRPlus):

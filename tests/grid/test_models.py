@@ -27,7 +27,7 @@ def test_the_best_rate_on_validation_rows_is_run_from_every_seed(
     monkeypatch.setattr(pool, "run_all", here)  # in this process: those of the grid have tests of their own
     paths = own_runs(tiny, tmp_path)
     words = ["--paths", str(paths.file), *OPTIONS, "--seeds", "3"]
-    adjust_hyperparameter.main([*words, "--weight_decays", "0.0001", "--dry_run"])
+    adjust_hyperparameter.main([*words, "--also", "weight_decay=0.0001", "--dry_run"])
     assert "then what depends on them: weight decays, other seeds; time" in capsys.readouterr().out
     assert not list(runs.all_metrics(paths))
     adjust_hyperparameter.main(words)

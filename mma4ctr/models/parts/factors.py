@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import numpy as np
 import scipy.sparse
-import scipy.sparse.linalg
 import torch
 from torch import nn
 from torch.nn import functional
 
+from mma4ctr.eigen import largest_eigen
 from mma4ctr.models.contract import Batch, Graph, Sizes
 
 EVERY = slice(None)  # chosen clicks: all of them
@@ -38,9 +38,11 @@ def largest(matrix: scipy.sparse.csr_array, rank: int) -> tuple[np.ndarray, np.n
     known = matrix[users][:, items]
     kept = min(rank, min(known.shape) - 1)  # what the solver can find
     if kept >= 1:
-        start = np.random.default_rng(0).standard_normal(min(known.shape))  # any fixed one makes the result repeatable
-        _, values, rows = scipy.sparse.linalg.svds(known, k=kept, v0=start)
-        found[:kept], vectors[items, :kept] = values, rows.T
+        is_long = len(users) >= len(items)
+        long = known if is_long else known.T.tocsr()
+        _, basis = largest_eigen(lambda vector: long.T @ (long @ vector), long.shape[1], kept)
+        left, found[:kept], right = np.linalg.svd(long @ np.linalg.qr(basis)[0], full_matrices=False)
+        vectors[items, :kept] = basis @ right.T if is_long else left
     return found, vectors
 
 
