@@ -15,6 +15,8 @@ NEGATIVES = (OBSERVED, "random", "in_batch", "hard", "mixed")
 LEAST = {"epochs": 0, "eval_every": 1, "learning_rate": LEAST_RATE, "batch_size": 1, "patience": 1, "seed": 0,
          "weight_decay": 0.0, "negatives_each": 1, "pool": 1, "alpha": 0.0}  # fmt: skip
 MAY_BE_NONE = ("eval_every", "patience")
+# Fields, of a configuration too, that are chosen on validation rows: a model is the same with any value of them.
+TUNED = ("learning_rate", "weight_decay", "id_dropout")
 
 
 @dataclasses.dataclass(frozen=True)

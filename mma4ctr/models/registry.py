@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from mma4ctr import models
 from mma4ctr.cli import UserError
-from mma4ctr.schedule import Schedule
+from mma4ctr.schedule import TUNED, Schedule
 
 if TYPE_CHECKING:  # the names of models are asked for without PyTorch, by every --help
     from mma4ctr.models.contract import Graph, Model, Sizes
@@ -150,11 +150,10 @@ def ablation_of(name: str, modalities: Sequence[str], config: Mapping[str, typin
         Of a run: its `options`, and the fields of its schedule.
     """
     usual = {**dataclasses.asdict(Schedule()), **load(name).schedule}
+    told = {key: value for key, value in config["options"].items() if key not in TUNED}
     for what, changes in ablations_of(name, modalities).items():
         options, schedule = split_changes(name, changes)
-        if config["options"] == options and all(
-            config.get(key) == schedule.get(key, usual[key]) for key in (*schedule, "loss")
-        ):
+        if told == options and all(config.get(key) == schedule.get(key, usual[key]) for key in (*schedule, "loss")):
             return what
     return ""
 

@@ -17,11 +17,11 @@ from mma4ctr.runs import finished
 from mma4ctr.runs.find import FinishedRuns
 from mma4ctr.runs.finished import Evaluation, FinishedRun
 from mma4ctr.runs.run import COMP, MLP, code_of, references_of, split_of
+from mma4ctr.schedule import TUNED
 from mma4ctr.settings import Settings
 from mma4ctr.store import records
 
 WATCHED = "@watched"  # ends the names of RecBole's runs in the published setting, which is another task
-TUNED = ("learning_rate", "weight_decay", "id_dropout")  # what is chosen on validation rows
 TUNED_REMARK = "the best of"  # is part of the remark on what was chosen so
 # What two runs may differ in and still be repeats of one another.
 REPEATS = ("seed", "epochs", "eval_every", "tested", "device", "versions", "built_on")

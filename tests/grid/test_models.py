@@ -28,7 +28,7 @@ def test_the_best_rate_on_validation_rows_is_run_from_every_seed(
     paths = own_runs(tiny, tmp_path)
     words = ["--paths", str(paths.file), *OPTIONS, "--seeds", "3"]
     adjust_hyperparameter.main([*words, "--also", "weight_decay=0.0001", "--dry_run"])
-    assert "then what depends on them: weight decays, other seeds; time" in capsys.readouterr().out
+    assert "then what depends on them: at the best rates, other seeds; time" in capsys.readouterr().out
     assert not list(runs.all_metrics(paths))
     adjust_hyperparameter.main(words)
     ran = [finished.load(paths, one) for one in runs.all_metrics(paths) if one.get("model") == "dnn"]
@@ -47,21 +47,22 @@ def test_the_best_rate_on_validation_rows_is_run_from_every_seed(
     capsys.readouterr()
     adjust_hyperparameter.main(words)
     said = capsys.readouterr().out
-    assert "weight decays" not in said
+    assert "at the best rates" not in said
     assert "2 runs, 2 of them finished before" in said and "other seeds: 2 runs, 2 of them finished before" in said
 
 
-def test_weight_decays_are_tried_at_the_best_rate(tiny: Settings, tmp_path: Path) -> None:
+def test_what_else_is_tried_at_the_best_rate(tiny: Settings, tmp_path: Path) -> None:
     paths = own_runs(tiny, tmp_path)
     rates = models.trials(["wechat"], ["clean"], ["dnn", "din"], [0.00001, 0.01])
-    assert models.decayed(paths, rates, [0.0001]) == []  # nothing has been tried yet
+    assert models.tried_also(paths, rates, [("weight_decay", 0.0001)]) == []  # nothing has been tried yet
     for trial in rates[:2]:
         trial.do(paths)
     best = max(rates[:2], key=lambda trial: trial.valid_auc(paths))
-    decays = models.decayed(paths, rates, [0.0, 0.0001])
-    assert [(one.model, one.learning_rate, one.weight_decay) for one in decays] == [
-        ("dnn", best.learning_rate, 0),
-        ("dnn", best.learning_rate, 0.0001),
+    also = [("weight_decay", 0.0), ("weight_decay", 0.0001), ("id_dropout", 0.8)]
+    decays = models.tried_also(paths, rates, also)
+    assert [(one.model, one.learning_rate, *one.also) for one in decays] == [
+        ("dnn", best.learning_rate, ("weight_decay", 0)),
+        ("dnn", best.learning_rate, ("weight_decay", 0.0001)),
     ]
     own, other = (one.run(paths) for one in decays)
     assert own.id == best.run(paths).id and other.config["weight_decay"] == 0.0001
@@ -71,6 +72,9 @@ def test_weight_decays_are_tried_at_the_best_rate(tiny: Settings, tmp_path: Path
     assert winner.valid_auc(paths) == max(one.valid_auc(paths) for one in (*rates[:2], *decays))
     (whole,) = models.trials(["wechat"], ["clean"], ["mma4ctr_plus"], [0.01])
     assert whole.run(paths).config["weight_decay"] == 1e-4 and "decay" not in str(whole)
+    dropped = dataclasses.replace(whole, also=(("id_dropout", 0.8),), ablation="without rates").run(paths)
+    assert dropped.options == {"id_dropout": 0.8, "rates": False}
+    assert registry.ablation_of("mma4ctr_plus", (), dropped.config) == "without rates"
 
 
 def test_all_are_all_but_the_one_with_experiments() -> None:
