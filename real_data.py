@@ -4,8 +4,8 @@ A rating of 4 or 5 is a click. Content are the words of titles (textual) and the
 baselines and the label-rate predictors are trained and tested on the same rows under the clean protocol, each from
 several seeds. Each model stands in the table after the number of epochs, of those that it was tested after, that has
 the highest mean AUC on the validation rows. With --models, other models of the package are trained, too, each at the
-learning rate and with the weight decay that are best on the validation rows. What has not changed since the last time
-is not done again.
+learning rate, and with the weight decay or dropout of ids, that are best on the validation rows. What has not changed
+since the last time is not done again.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from rich.console import Console
@@ -56,8 +57,9 @@ class Asked:
         """Return what is run one after another, by its title: each stage depends on what ran in those before it."""
         rates = trials(self.tasks, self.protocols, models_called(self.models), self.learning_rates)
 
+        @functools.cache  # the best of the rates is the same for every stage after them
         def also() -> list[Trial]:
-            return tried_also(settings, rates, self.also)
+            return tried_also(settings, rates, self.also) if self.also else []
 
         return {
             "learning rates": lambda: rates,
@@ -104,7 +106,8 @@ def list_experiments(settings: Settings, asked: Asked) -> None:
 
 def list_models(settings: Settings, asked: Asked) -> None:
     """Print the runs of the models, then how many each has and what is left of them; nothing is written."""
-    listed = [trial for stage in asked.stages(settings).values() for trial in stage()]
+    stages = asked.stages(settings)
+    listed = [trial for stage in stages.values() for trial in stage()]
     finished = {trial for trial in listed if trial.is_finished(settings)}
     for trial in listed:
         print(f"{trial}{': finished' if trial in finished else ''}")
@@ -112,7 +115,7 @@ def list_models(settings: Settings, asked: Asked) -> None:
         own = {trial for trial in listed if trial.model == name}
         print(f"{name}: {len(own)} runs, {len(own & finished)} finished, {len(own - finished)} to do")
     print(f"{len(listed)} runs, {len(finished)} of them finished; {len(listed) - len(finished)} to run, then what "
-          f"depends on them: {', '.join(list(asked.stages(settings))[1:])}; time {UNKNOWN}")  # fmt: skip
+          f"depends on them: {', '.join(list(stages)[1:])}; time {UNKNOWN}")  # fmt: skip
 
 
 def progress() -> Progress:

@@ -20,7 +20,6 @@ from mma4ctr.models.parts.activation_unit import softmax_of_present
 from mma4ctr.models.parts.evidence import RATES, Standardised, rates_of, regression_of
 from mma4ctr.models.parts.factors import SlotFactors, WholeFactors, histories_of
 from mma4ctr.models.parts.item_fields import RowFields
-from mma4ctr.models.parts.modalities import Modalities
 from mma4ctr.models.parts.neighbours import Neighbours
 from mma4ctr.models.parts.sequence import require_at_least_0, require_at_least_1, sum_of
 from mma4ctr.models.parts.tower import Tower, require_tower
@@ -106,9 +105,10 @@ class MMa4CTRPlus(Model):
         kind = SlotFactors if config.causal else WholeFactors
         self.factors = kind(graph, sizes, config.rank, config.shrinkage) if config.factors else None
         self.register_buffer("base_rate", torch.tensor(0.5))
-        chosen = Modalities(sizes, config.modalities) if config.contents else None
-        neighbours = (graph, sizes, config.rank, chosen)
-        self.neighbours = Neighbours(*neighbours, causal=config.causal) if config.neighbours else None
+        self.neighbours: Neighbours | None = None
+        if config.neighbours:
+            chosen: Any = self.items.contents.modalities if config.contents else None  # type: ignore[union-attr]
+            self.neighbours = Neighbours(graph, sizes, config.rank, chosen, causal=config.causal)
         counted = RATES * config.rates + 4 * config.factors + (self.neighbours.number if self.neighbours else 0)
         self.register_buffer("weights", torch.zeros(counted))
         self.standardised = Standardised(counted)
@@ -155,6 +155,9 @@ class MMa4CTRPlus(Model):
 
     def hidden(self, batch: Batch) -> torch.Tensor:
         """Return the last hidden layer (rows, width)."""
+        return self._hidden(batch, self.counted(batch))
+
+    def _hidden(self, batch: Batch, counted: torch.Tensor) -> torch.Tensor:
         recent = [one[:, -self.config.attended :] for one in histories_of(batch)] if self.config.histories else []
         candidate, *histories = self.items(batch, batch.item, *recent)  # type: ignore[arg-type]
         fields = self.rows(batch)
@@ -164,10 +167,9 @@ class MMa4CTRPlus(Model):
         for key, items, places in zip(self.keys, histories, recent, strict=True):
             seen = self.attended(key, candidate, items, self.items.present(places))
             found += [seen, seen * candidate]
-        found.append(self.counted(batch))
-        return self.tower(torch.cat(found, dim=1))
+        return self.tower(torch.cat([*found, counted], dim=1))
 
     def forward(self, batch: Batch) -> torch.Tensor:
         """Return the log-odds (rows,) of a click."""
-        batch = batch._replace(fixed=self.fixed(batch) if batch.fixed is None else batch.fixed)
-        return self.output(self.hidden(batch)).squeeze(1) + self.counted(batch) @ self.weights
+        counted = self.counted(batch)
+        return self.output(self._hidden(batch, counted)).squeeze(1) + counted @ self.weights

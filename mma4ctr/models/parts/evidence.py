@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 from sklearn.linear_model import LogisticRegression
@@ -10,6 +12,11 @@ from torch import nn
 PRIOR_ROWS = 10.0  # a rate is drawn to the mean rate as by so many rows
 RATES = 7  # columns of `rates_of`
 PENALISED = 0.1  # how much likelihood outweighs the squares of the weights: little, since columns overlap
+
+
+def drawn(clicked: Any, shown: Any, base_rate: Any, rows: float) -> Any:
+    """Return click rates (...,) of arrays or tensors, drawn to the rate of all rows as by so many rows."""
+    return (clicked + rows * base_rate) / (shown + rows)
 
 
 def rates_of(counts: torch.Tensor, base_rate: torch.Tensor) -> torch.Tensor:
@@ -27,8 +34,7 @@ def rates_of(counts: torch.Tensor, base_rate: torch.Tensor) -> torch.Tensor:
     (rows, 7) float32 tensor
     """
     shown, clicked = counts[:, ::2], counts[:, 1::2]
-    smoothed = (clicked + PRIOR_ROWS * base_rate) / (shown + PRIOR_ROWS)
-    log_odds = torch.logit(smoothed) - torch.logit(base_rate)
+    log_odds = torch.logit(drawn(clicked, shown, base_rate, PRIOR_ROWS)) - torch.logit(base_rate)
     return torch.cat((log_odds, log_odds.sum(1, keepdim=True), torch.log1p(counts)), dim=1)
 
 

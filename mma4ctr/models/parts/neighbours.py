@@ -7,6 +7,8 @@ recommendation algorithms*, WWW 2001, with residuals for ratings), or whose cont
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import scipy.sparse
 import torch
@@ -14,6 +16,7 @@ from torch import nn
 from torch.nn import functional
 
 from mma4ctr.models.contract import Batch, Graph, Sizes
+from mma4ctr.models.parts.evidence import drawn
 from mma4ctr.models.parts.factors import histories_of, largest
 from mma4ctr.models.parts.modalities import Modalities
 
@@ -25,15 +28,15 @@ ROWS_AT_ONCE = 1_024  # of which the items of both histories are looked up toget
 COLUMNS = 4  # of what residuals say
 
 
-def residuals_of(labels: torch.Tensor | float, expected: torch.Tensor) -> torch.Tensor:
-    """Return the labels (...,) less what is expected of them: the rates of user and item less that of all rows."""
-    return labels - expected.clamp(SURELY, 1 - SURELY)
+def residuals_of(labels: Any, expected: Any) -> Any:
+    """Return labels (...,) less what is expected of them, the rates of user and item less that of all rows."""
+    return labels - expected.clip(SURELY, 1 - SURELY)
 
 
 def rates_of(places: np.ndarray, labels: np.ndarray, number: int, base: float) -> np.ndarray:
     """Return the click rate (number,) float64 of each user, or item, at `places` (rows,), drawn to that of all rows."""
     clicks, rows = (np.bincount(places, weights, number) for weights in (labels, None))
-    return (clicks + PRIOR_ROWS * base) / (rows + PRIOR_ROWS)
+    return drawn(clicks, rows, base, PRIOR_ROWS)
 
 
 def factors_of_residuals(
@@ -59,7 +62,7 @@ def factors_of_residuals(
     """
     of_items = rates_of(items, labels, sizes.items + 1, base) - base
     expected = rates_of(users, labels, sizes.users, base)[users] + of_items[items]
-    residuals = residuals_of(torch.from_numpy(labels), torch.from_numpy(expected)).numpy()
+    residuals = residuals_of(labels, expected)
     lengths = np.sqrt(np.bincount(items, residuals**2, sizes.items + 1)) + PRIOR_LENGTH
     shape = (sizes.users, sizes.items + 1)
     values, vectors = largest(scipy.sparse.csr_array((residuals / lengths[items], (users, items)), shape=shape), rank)
@@ -145,34 +148,36 @@ class Neighbours(nn.Module):
         """
         rows = (batch.item, batch.slot, batch.counts, *histories_of(batch))
         cut = zip(*(column.split(ROWS_AT_ONCE) for column in rows), strict=True)  # type: ignore[union-attr]
+        content: torch.Tensor = batch.item_content  # type: ignore[assignment]
+        known = None if self.modalities is None else has_content(content).to(content.dtype)
         return torch.cat([self._of(Batch(item=item, slot=slot, counts=counts, history=clicked, unclicked=unclicked,
-                                         item_content=batch.item_content))
+                                         item_content=content), known)
                           for item, slot, counts, clicked, unclicked in cut])  # fmt: skip
 
-    def _of(self, batch: Batch) -> torch.Tensor:
+    def _of(self, batch: Batch, known: torch.Tensor | None) -> torch.Tensor:
         items, slot, counts = batch.item.unsqueeze(1), batch.slot.unsqueeze(1), batch.counts  # type: ignore[union-attr]
         slot = slot * self.causal
         begins, base = slot * self.table.shape[1], self.bases[slot]
         table, rates = self.table.flatten(0, 1), self.rates.flatten()
         candidate = functional.embedding(begins + items, table).transpose(1, 2)
-        user = (counts[:, 1:2] + PRIOR_ROWS * base) / (counts[:, :1] + PRIOR_ROWS)  # type: ignore[index]
+        user = drawn(counts[:, 1:2], counts[:, :1], base, PRIOR_ROWS)  # type: ignore[index]
         said, weights, residuals = [], torch.zeros_like(user[:, 0]), []
         for label, met in zip((1.0, 0.0), histories_of(batch), strict=True):
             places = begins + met
-            residual = residuals_of(label, user + rates[places]) * ((met != self.absent) & (met != items))
+            others = met != items
+            residual = residuals_of(label, user + rates[places]) * (others & (met != self.absent))
             alike = torch.bmm(functional.embedding(places, table), candidate).squeeze(2)
-            weight = alike * alike.abs() * (met != items)  # squared, so that the few that are very alike decide
+            weight = alike * alike.abs() * others  # squared, so that the few that are very alike decide
             said.append((weight * residual).sum(1))
             weights = weights + weight.abs().sum(1)
             residuals.append(residual)
         both = said[0] + said[1]
         found = torch.stack([*said, both, both / (weights + LEAST)], dim=1)
-        return found if self.modalities is None else torch.cat([found, self._by_content(batch, residuals)], dim=1)
+        return found if known is None else torch.cat([found, self._by_content(batch, known, residuals)], dim=1)
 
-    def _by_content(self, batch: Batch, residuals: list[torch.Tensor]) -> torch.Tensor:
+    def _by_content(self, batch: Batch, known: torch.Tensor, residuals: list[torch.Tensor]) -> torch.Tensor:
         """Return what both histories say by content (rows, modalities): a product with the sum of what was met."""
         content: torch.Tensor = batch.item_content  # type: ignore[assignment]
-        known = has_content(content).to(content.dtype)
         candidate = (functional.embedding(batch.item, content) - self.centre) * known[batch.item].unsqueeze(1)  # type: ignore[arg-type, index]
         met = torch.zeros_like(candidate)
         for items, residual in zip(histories_of(batch), residuals, strict=True):
